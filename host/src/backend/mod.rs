@@ -1,0 +1,360 @@
+//! The seam: what Hydra needs of a store, and nothing else. `Log` carries messages, `Table` keeps rows, `Blobs` keeps components.
+//! Everything above is written once on these traits; everything below is one backend. The laws are part of the
+//! contract and stand in capitals; `tests/conformance` checks them against every backend.
+//! Never knows what an actor, a record or a turn is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use crate::clock::Time;
+use crate::digest::Digest;
+use crate::id::{ActorId, BucketId, Epoch, Revision, Seq};
+use crate::message::Headers;
+use crate::names::MessageId;
+
+/// A store that a node runs on. Cheap to clone.
+#[derive(Clone)]
+pub struct Backend {
+    /// Mailboxes and dead letters.
+    pub log: Arc<dyn Log>,
+    /// Actor records and bucket ownership.
+    pub actors: Arc<dyn Table>,
+    /// Kinds, their versions, settings of the system.
+    pub registry: Arc<dyn Table>,
+    /// Components by digest.
+    pub blobs: Arc<dyn Blobs>,
+}
+
+/// Why the store did not do what was asked. Always the host's fault, never the guest's or the caller's.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// Nothing was stored; trying again later may work: the disk is full, the server away.
+    #[error("the store cannot serve: {reason}")]
+    Unavailable {
+        /// What is wrong and what to do about it.
+        reason: String,
+    },
+    /// It may or may not be stored. Repeat it with the same id or expectation, or read it back.
+    #[error("the store did not say whether it was stored: {reason}")]
+    Unknown {
+        /// What went wrong.
+        reason: String,
+    },
+    /// Nothing was stored and trying again cannot help: larger than the store takes.
+    #[error("{what} is {size} bytes, the store takes {limit}")]
+    TooLarge {
+        /// Which part.
+        what: &'static str,
+        /// How large it is.
+        size: usize,
+        /// How large it may be.
+        limit: usize,
+    },
+    /// Somebody else owns this, or this store is closed. Stand down.
+    #[error("the store is closed or owned by somebody else")]
+    Closed,
+    /// What is stored cannot be read. A human must act.
+    #[error("the store is damaged: {reason}")]
+    Damaged {
+        /// What was found where, and what to do.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// Whether the same call may work later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Unknown { .. })
+    }
+}
+
+/// The two kinds of streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Queue {
+    /// Mailboxes: one stream per bucket, the bucket chosen by the receiver's slot.
+    Inbox,
+    /// Dead letters: one stream.
+    DeadLetters,
+}
+
+/// A message to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMessage {
+    /// Which kind of stream.
+    pub queue: Queue,
+    /// The actor it belongs to.
+    pub to: ActorId,
+    /// Equal on every copy.
+    pub id: MessageId,
+    /// When its content was fixed: the same in every copy. None: the store takes the time of storing.
+    pub committed: Option<Time>,
+    /// The host's and the sender's headers.
+    pub headers: Headers,
+    /// Opaque bytes.
+    pub body: Bytes,
+}
+
+/// What became of one appended message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// Its position, or its earlier copy's.
+    pub seq: Seq,
+    /// A copy with this id is there already; nothing was added.
+    pub duplicate: bool,
+}
+
+/// A stored message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The actor it belongs to.
+    pub to: ActorId,
+    /// Its position in its stream.
+    pub seq: Seq,
+    /// When the log stored it.
+    pub time: Time,
+    /// Equal on every copy.
+    pub id: MessageId,
+    /// When its content was fixed; none from a foreign publisher.
+    pub committed: Option<Time>,
+    /// The host's and the sender's headers.
+    pub headers: Headers,
+    /// Opaque bytes.
+    pub body: Bytes,
+}
+
+/// What a look-up for earlier copies found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct History {
+    /// Those of the asked ids that have an earlier copy, each with the position of its first one.
+    pub found: Vec<(MessageId, Seq)>,
+    /// Nothing since the asked time was trimmed away: an id that is not found was never there.
+    pub complete: bool,
+}
+
+/// Best-effort messages, in order of sending: some may be missing.
+pub type Follow = mpsc::Receiver<Notice>;
+
+/// A best-effort message: an answer on its way, an event for whoever looks on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Dot-separated words.
+    pub channel: String,
+    /// Names and values.
+    pub headers: Headers,
+    /// Opaque bytes.
+    pub body: Bytes,
+}
+
+/// Durable streams of messages.
+#[async_trait]
+pub trait Log: Send + Sync {
+    /// The log's time, as it would stamp a message now.
+    ///
+    /// LAW: never goes back. MUST fail rather than be wrong by more than 10 s.
+    ///
+    /// # Errors
+    /// `Unavailable`: do not commit; wait and ask again.
+    fn now(&self) -> Result<Time, Error>;
+
+    /// The buckets there are, in order of their slots.
+    fn buckets(&self) -> Vec<BucketId>;
+
+    /// The bucket that an actor's messages go to.
+    fn bucket_of(&self, actor: &ActorId) -> BucketId;
+
+    /// Stores messages and answers in their order.
+    ///
+    /// LAW: on `Ok` every message is durable as the store's settings say. Messages of one call to one stream MUST be
+    /// stored in their order. A message whose id stands in the same stream and is younger than [`DEDUPE_WINDOW`]
+    /// MUST NOT be stored again: `duplicate`, with the first copy's position. Positions MUST grow and MUST NOT be reused.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Unknown`: any part may be stored; repeat the whole call with the same ids. `TooLarge`: nothing is
+    /// stored. `Closed`: stop.
+    async fn append(&self, messages: Vec<NewMessage>) -> Result<Vec<Appended>, Error>;
+
+    /// Takes up a bucket's stream behind the highest floor that any epoch has acknowledged.
+    ///
+    /// # Errors
+    /// `Closed`: a later epoch has taken it up. `Unavailable`: try again.
+    async fn inbox(&self, bucket: BucketId, epoch: Epoch) -> Result<Box<dyn Inbox>, Error>;
+
+    /// Reads messages of one queue behind `after`, in order, at most `limit`. `Inbox` needs an actor and reads its
+    /// bucket's stream; `DeadLetters` reads all actors' or one's.
+    ///
+    /// LAW: MUST see every message that was stored before the call. MUST return fewer than `limit` only when
+    /// there are no more.
+    ///
+    /// # Errors
+    /// `Unavailable`: try again.
+    async fn read(
+        &self,
+        queue: Queue,
+        actor: Option<&ActorId>,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, Error>;
+
+    /// Removes one dead letter. False: it was not there.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Unknown`: try again.
+    async fn remove_dead_letter(&self, seq: Seq) -> Result<bool, Error>;
+
+    /// Looks for copies of `ids` in an actor's mailbox, stored at `since` or later and before position `before`.
+    ///
+    /// LAW: MUST NOT be answered from a stale view. `complete` MUST be false if anything at or after `since` was trimmed.
+    ///
+    /// # Errors
+    /// `Unavailable`: try again; never guess.
+    async fn find(&self, actor: &ActorId, since: Time, before: Seq, ids: &[MessageId]) -> Result<History, Error>;
+
+    /// Tells whoever follows; forgets it if nobody does. MUST NOT block.
+    fn notify(&self, notice: Notice);
+
+    /// Whether anybody may be following a channel: saves building notices for nobody. MAY be true wrongly.
+    fn is_followed(&self, channel: &str) -> bool;
+
+    /// Follows the channels that begin with these words, from now on. A follower that falls behind loses notices.
+    ///
+    /// # Errors
+    /// `Unavailable`: try again.
+    async fn follow(&self, prefix: &str) -> Result<Follow, Error>;
+}
+
+/// The reading end of one bucket's stream, held by the bucket's owner.
+#[async_trait]
+pub trait Inbox: Send {
+    /// Everything up to here was acknowledged when this inbox was opened.
+    fn floor(&self) -> Seq;
+
+    /// The next message; waits for one.
+    ///
+    /// LAW: every stored message above the floor MUST come, in order of position, once per opening. MUST be
+    /// cancel-safe: a dropped call loses nothing.
+    ///
+    /// # Errors
+    /// `Unavailable`: call again. `Closed`: a later epoch has taken over; stand down.
+    async fn next(&mut self) -> Result<Delivery, Error>;
+
+    /// Acknowledges everything up to `seq`: the floor of the next opening. MAY be stored late, so the next floor may
+    /// be lower, but MUST NOT be higher.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Unknown`: the next call covers this one.
+    async fn ack(&mut self, seq: Seq) -> Result<(), Error>;
+
+    /// Forgets the messages before `seq`.
+    ///
+    /// LAW: MUST keep the message at `seq`, and everything behind it.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Unknown`: the next call covers this one.
+    async fn trim(&mut self, seq: Seq) -> Result<(), Error>;
+}
+
+/// How long the log recognises a repeated id.
+pub const DEDUPE_WINDOW: Duration = Duration::from_secs(30);
+
+/// One row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Opaque bytes.
+    pub value: Bytes,
+    /// Names and values; at most 64 KiB together.
+    pub headers: Headers,
+    /// Which write of this row.
+    pub revision: Revision,
+}
+
+/// What a row must look like for a write to happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// Anything.
+    Any,
+    /// No row.
+    Absent,
+    /// This very write.
+    Revision(Revision),
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// Stored, as this revision.
+    Written(Revision),
+    /// The row was not as expected; nothing was stored.
+    Refused,
+}
+
+/// A change of a row: its new entry, or none when it is gone.
+pub type Watch = mpsc::Receiver<(String, Option<Entry>)>;
+
+/// Rows by key. Keys are words of `[A-Za-z0-9_=-]` joined by dots.
+#[async_trait]
+pub trait Table: Send + Sync {
+    /// Reads a row.
+    ///
+    /// LAW: MAY be stale on a replicated store, MUST NOT be older than this process's own writes.
+    ///
+    /// # Errors
+    /// `Unavailable`: try again.
+    async fn get(&self, key: &str) -> Result<Option<Entry>, Error>;
+
+    /// Writes a row if it is as expected.
+    ///
+    /// LAW: writes of one key are linearizable: of two with the same expectation at most one is `Written`. The new
+    /// revision MUST be higher than every earlier one of that key, its deletion included. `expires_after` MUST remove the row no earlier.
+    ///
+    /// # Errors
+    /// `Unavailable`, `TooLarge`: nothing is stored. `Unknown`: read the row before repeating.
+    async fn put(
+        &self,
+        key: &str,
+        value: Bytes,
+        headers: Headers,
+        expect: Expect,
+        expires_after: Option<Duration>,
+    ) -> Result<Put, Error>;
+
+    /// Removes a row if it is as expected. Removing a row that is not there under `Any` is `Written`.
+    ///
+    /// # Errors
+    /// As `put`.
+    async fn delete(&self, key: &str, expect: Expect) -> Result<Put, Error>;
+
+    /// Keys that begin with `prefix` and come after `after`, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// `Unavailable`: try again.
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, Error>;
+
+    /// Changes of rows below `prefix` from now on.
+    ///
+    /// LAW: MAY skip changes, MUST NOT reorder those of one key, MUST end rather than stay silent for ever.
+    ///
+    /// # Errors
+    /// `Unavailable`: try again.
+    async fn watch(&self, prefix: &str) -> Result<Watch, Error>;
+}
+
+/// Immutable bytes by digest.
+#[async_trait]
+pub trait Blobs: Send + Sync {
+    /// Keeps bytes; keeping them twice is fine.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Unknown`: try again.
+    async fn put(&self, bytes: Bytes) -> Result<Digest, Error>;
+
+    /// Reads bytes. MUST check the digest: `Damaged` when it differs.
+    ///
+    /// # Errors
+    /// `Unavailable`: try again. `Damaged`: a human must act.
+    async fn get(&self, digest: &Digest) -> Result<Option<Bytes>, Error>;
+}

@@ -1,0 +1,2 @@
+//! Hydra.
+fn main() {}
