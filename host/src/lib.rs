@@ -10,6 +10,7 @@ pub mod deadletter;
 pub mod digest;
 pub mod effects;
 pub mod events;
+pub mod http;
 pub mod id;
 pub mod manifest;
 pub mod message;

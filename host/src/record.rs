@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use crate::backend::Entry;
 use crate::clock::Time;
 use crate::digest::Digest;
 use crate::id::{ActorId, Cursor};
@@ -39,4 +40,32 @@ pub enum Status {
 #[must_use]
 pub fn key(actor: &ActorId) -> String {
     format!("{}.{}.state", actor.kind(), actor.escaped_id())
+}
+
+/// Whose record is kept there; none if the key is another row's.
+#[must_use]
+pub fn actor_of(key: &str) -> Option<ActorId> {
+    let (kind, id) = key.strip_suffix(".state")?.split_once('.')?;
+    ActorId::parse_escaped(&format!("{kind}/{id}")).ok()
+}
+
+/// A row that is no record: changed by hand or written by a newer host. A human must act.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A header does not parse.
+    #[error("record header {name} cannot be read")]
+    Header {
+        /// Its name.
+        name: &'static str,
+    },
+}
+
+impl Record {
+    /// Reads a row.
+    ///
+    /// # Errors
+    /// `Error`: the row was changed by hand or by a newer host. Suspend the actor's work and tell a human.
+    pub fn decode(entry: &Entry) -> Result<Self, Error> {
+        unimplemented!("{entry:?}")
+    }
 }
