@@ -215,3 +215,121 @@ fn stopping() -> Problem {
                   repeat the request with the same Idempotency-Key";
     Problem::new(STOPPING, detail).retry_after(STOPPING_RETRY_S)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    struct Served {
+        address: SocketAddr,
+        shutdown: CancellationToken,
+        ended: tokio::task::JoinHandle<()>,
+        /// Told when a request to `/stuck` is in work.
+        stuck: Arc<Notify>,
+    }
+
+    async fn bug() -> &'static str {
+        panic!("a bug")
+    }
+
+    /// Serves routes that answer, panic, and never answer.
+    async fn serve_tricks(requests_max: usize) -> Served {
+        let stuck = Arc::new(Notify::new());
+        let told = Arc::clone(&stuck);
+        let never = move || async move {
+            told.notify_one();
+            std::future::pending::<()>().await;
+        };
+        let routes = Router::new()
+            .route("/fine", get(|| async { "fine" }))
+            .route("/panic", get(bug))
+            .route("/stuck", get(never));
+        let config = config::Http { listen: "127.0.0.1:0".parse().unwrap(), requests_max, ..config::Http::default() };
+        let listener = bind(&config).await.unwrap();
+        let (address, shutdown) = (listener.local_addr().unwrap(), CancellationToken::new());
+        let (server, stop) = (Server::new(&config, address, routes), shutdown.clone());
+        let ended = TaskTracker::new().spawn(async move { server.run(listener, &config, stop).await });
+        Served { address, shutdown, ended, stuck }
+    }
+
+    /// Asks for these paths on one connection, and reads until it is closed.
+    async fn get_all(address: SocketAddr, paths: &[&str]) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        for (at, path) in paths.iter().enumerate() {
+            let close = if at + 1 == paths.len() { "connection: close\r\n" } else { "" };
+            let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{close}\r\n");
+            stream.write_all(head.as_bytes()).await.unwrap();
+        }
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        text
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_and_the_connection_lives_on() {
+        let served = serve_tricks(10).await;
+        let text = get_all(served.address, &["/panic", "/fine"]).await;
+        assert!(text.starts_with("HTTP/1.1 500") && text.contains("urn:hydra:host-failed"), "{text}");
+        assert!(text.contains("HTTP/1.1 200") && text.ends_with("fine"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn requests_over_the_limit_are_turned_away_at_once() {
+        let served = serve_tricks(1).await;
+        let first = TaskTracker::new().spawn(async move { get_all(served.address, &["/stuck"]).await });
+        served.stuck.notified().await;
+        let text = get_all(served.address, &["/fine"]).await;
+        assert!(text.starts_with("HTTP/1.1 503") && text.contains("retry-after: 1"), "{text}");
+        first.abort();
+    }
+
+    #[tokio::test]
+    async fn a_stop_ends_idle_connections_and_answers_what_is_in_work() {
+        let served = serve_tricks(10).await;
+        let mut idle = TcpStream::connect(served.address).await.unwrap();
+        idle.write_all(b"GET /fine HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        let stuck = TaskTracker::new().spawn(async move { get_all(served.address, &["/stuck"]).await });
+        served.stuck.notified().await;
+        served.shutdown.cancel();
+        let text = stuck.await.unwrap();
+        assert!(text.starts_with("HTTP/1.1 503") && text.contains("urn:hydra:stopping"), "{text}");
+        let mut text = String::new();
+        idle.read_to_string(&mut text).await.unwrap();
+        assert!(text.ends_with("fine"), "{text}");
+        served.ended.await.unwrap();
+        assert!(TcpStream::connect(served.address).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_stops_in_the_middle_of_a_request_does_not_hold_up_the_stop() {
+        let served = serve_tricks(10).await;
+        let mut half = TcpStream::connect(served.address).await.unwrap();
+        half.write_all(b"GET /fine HTT").await.unwrap();
+        assert!(get_all(served.address, &["/fine"]).await.ends_with("fine"));
+        served.shutdown.cancel();
+        served.ended.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_open_port_needs_a_token_that_cannot_be_guessed() {
+        let mut config = config::Http { listen: "0.0.0.0:0".parse().unwrap(), ..config::Http::default() };
+        assert!(matches!(bind(&config).await, Err(Error::TokenMissing { .. })));
+        config.token = Some("short".into());
+        assert!(matches!(bind(&config).await, Err(Error::TokenShort { characters: 5 })));
+        config.token = Some("0123456789abcdef".into());
+        assert!(bind(&config).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_port_in_use_is_named_with_the_flag_to_change() {
+        let mut config = config::Http { listen: "127.0.0.1:0".parse().unwrap(), ..config::Http::default() };
+        let first = bind(&config).await.unwrap();
+        config.listen = first.local_addr().unwrap();
+        let said = bind(&config).await.unwrap_err().to_string();
+        assert!(said.contains(&config.listen.to_string()) && said.contains("--http"), "{said}");
+    }
+}
