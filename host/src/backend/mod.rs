@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use crate::clock::Time;
 use crate::digest::Digest;
 use crate::id::{ActorId, BucketId, Epoch, Revision, Seq};
-use crate::message::Headers;
+use crate::message::{Headers, Message};
 use crate::names::MessageId;
 
 /// A store that a node runs on. Cheap to clone.
@@ -97,6 +97,15 @@ pub struct NewMessage {
     pub headers: Headers,
     /// Opaque bytes.
     pub body: Bytes,
+}
+
+impl NewMessage {
+    /// A message for its receiver's mailbox. `committed`: when its content was fixed; none: when it is stored.
+    #[must_use]
+    pub fn to_inbox(message: Message, committed: Option<Time>) -> Self {
+        let headers = message.to_headers();
+        Self { queue: Queue::Inbox, to: message.to, id: message.id, committed, headers, body: message.body }
+    }
 }
 
 /// What became of one appended message.
