@@ -17,4 +17,5 @@ pub mod names;
 pub mod node;
 pub mod record;
 pub mod registry;
+pub mod telemetry;
 pub mod wasm;

@@ -1,0 +1,10 @@
+//! The host's settings: what there is (`settings`), what is allowed (`bounds`), and where it comes from (`load`).
+//! Defaults, then `hydra.toml`, then `HYDRA_…` variables, then flags; the later wins. Read once, at the start.
+//! Never read by a client verb: the command line talks to a host by its URL.
+
+mod bounds;
+mod load;
+mod settings;
+
+pub use load::{Given, Loaded, Problem, Problems, Setting, Sources, load};
+pub use settings::{Config, Durability, Http, LogFormat, Node, Sandbox, Store, Telemetry};
