@@ -4,7 +4,9 @@
 
 mod bounds;
 mod load;
+mod problem;
 mod settings;
 
-pub use load::{Given, Loaded, Problem, Problems, Setting, Sources, load};
+pub use load::{Given, Loaded, Setting, Sources, load};
+pub use problem::{Problem, Problems};
 pub use settings::{Config, Durability, Http, LogFormat, Node, Sandbox, Store, Telemetry};
