@@ -1,1 +1,3 @@
-//! Support.
+//! What tests share: the binary and how to run it.
+
+pub mod binary;

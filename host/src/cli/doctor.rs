@@ -106,8 +106,7 @@ async fn host(api: &Api) -> Vec<Finding> {
     let version = match version {
         Ok(about) => about.get("version").and_then(serde_json::Value::as_str).unwrap_or("unknown").to_owned(),
         Err(error) => {
-            let cure = "start a host with `hydra dev`, or set --url or HYDRA_URL";
-            return vec![Finding::new("host", Verdict::Fail, format!("{error:#}"), cure)];
+            return vec![Finding::new("host", Verdict::Fail, format!("not reached at {url}"), format!("{error:#}"))];
         }
     };
     let same = version == env!("CARGO_PKG_VERSION");

@@ -17,8 +17,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Your shell", &["completions", "help"]),
 ];
 
-const EXAMPLES: &str = "\
-  hydra dev sample-actors/counter          a host that reloads what you build
+const EXAMPLES: &str = "  hydra dev sample-actors/counter          a host that reloads what you build
   hydra ask counter/alice add 5            a message, and its answer
   hydra state get counter/alice            what is persisted, byte for byte
   hydra tail                               what happens now
