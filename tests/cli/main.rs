@@ -211,3 +211,22 @@ fn a_new_project_needs_a_name_that_can_be_a_kind() -> Result<()> {
     assert_eq!(hydra_in(folder.path(), &["new", "--lang", "rust", "my-actor"])?.code, Some(1));
     Ok(())
 }
+
+#[test]
+fn the_reference_names_every_verb_and_every_setting() -> Result<()> {
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference");
+    let verbs = std::fs::read_to_string(reference.join("cli.md"))?;
+    for verb in VERBS {
+        assert!(verbs.contains(&format!("`hydra {verb}")), "cli.md does not mention {verb}");
+    }
+    let keys = std::fs::read_to_string(reference.join("config.md"))?;
+    let folder = tempfile::tempdir()?;
+    let settings = hydra_in(folder.path(), &["config", "show", "--json"])?.stdout;
+    let settings: Vec<serde_json::Value> = serde_json::from_str(&settings)?;
+    assert!(!settings.is_empty());
+    for setting in settings {
+        let row = format!("| `{}` |", setting["key"].as_str().unwrap());
+        assert!(keys.contains(&row), "config.md has no row {row}");
+    }
+    Ok(())
+}
