@@ -21,6 +21,7 @@ pub mod digest;
 pub mod effects;
 pub mod events;
 pub mod failure;
+pub mod http;
 pub mod id;
 pub mod keys;
 pub mod manifest;

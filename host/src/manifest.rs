@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{ActorId, Kind};
 
+/// Largest state of any actor, in bytes: the ceiling of `limits.state_bytes_max`.
+pub const STATE_BYTES_MAX: u64 = 512 << 10;
+
 /// `actor.toml`. Unknown keys are errors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -90,7 +93,7 @@ impl Default for Limits {
             memory_bytes_max: 16 << 20,
             cpu_ms_max: 1_000,
             wall_ms_max: 5_000,
-            state_bytes_max: 512 << 10,
+            state_bytes_max: STATE_BYTES_MAX,
             body_bytes_max: 256 << 10,
             sends_max: 256,
             sends_bytes_max: 256 << 10,
@@ -145,7 +148,7 @@ impl Manifest {
             ("memory_bytes_max", limits.memory_bytes_max, 64 << 20),
             ("cpu_ms_max", limits.cpu_ms_max, 60_000),
             ("wall_ms_max", limits.wall_ms_max, 300_000),
-            ("state_bytes_max", limits.state_bytes_max, 512 << 10),
+            ("state_bytes_max", limits.state_bytes_max, STATE_BYTES_MAX),
             ("body_bytes_max", limits.body_bytes_max, 256 << 10),
             ("sends_max", limits.sends_max.into(), 1_024),
             ("sends_bytes_max", limits.sends_bytes_max, 256 << 10),

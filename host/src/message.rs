@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::id::ActorId;
 use crate::names::{MessageId, Subject};
 
+/// Longest body of a message, in bytes. Larger data belongs elsewhere; a message carries its name.
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Longest sum of a message's own header names and values, in bytes.
 pub const HEADERS_BYTES_MAX: usize = 16 * 1024;
 /// Headers of one message at the most.

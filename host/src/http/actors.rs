@@ -1,0 +1,149 @@
+//! Actors as operators see them: list, show, state, and what can be done to one.
+//! Reads records; what changes one goes through the actor's own mailbox by `Client::operate`.
+//! Never writes a record, and never interprets state.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::ask::{raw, response};
+use super::input::{self, Parameters, Segments};
+use super::problem::{BAD_REQUEST, METHOD_NOT_ALLOWED, NO_STATE, Problem, UNKNOWN_ACTOR};
+use super::routes::{Host, Shared};
+use super::view::{Actor, ActorStatus, Actors};
+use crate::client::Operation;
+use crate::id::{ActorId, Kind};
+use crate::record::{self, Record, Status};
+
+/// The query of a list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Page {
+    kind: Option<String>,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+/// The query of everything that waits.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wait {
+    timeout: Option<String>,
+}
+
+type Named = Segments<(String, String)>;
+
+/// A page of actors that have a record.
+pub(super) async fn list(State(shared): Host, Parameters(page): Parameters<Page>) -> Result<Json<Actors>, Problem> {
+    let limit = input::page_size(page.limit)?;
+    let prefix = match page.kind {
+        Some(kind) => format!("{}.", Kind::new(&kind)?),
+        None => String::new(),
+    };
+    if page.after.as_ref().is_some_and(|after| !after.starts_with(&prefix)) {
+        return Err(Problem::new(BAD_REQUEST, "after must be the `next` of a page of the same kind"));
+    }
+    let keys = shared.api.backend.actors.list(&prefix, page.after.as_deref(), limit).await?;
+    let next = if keys.len() == limit { keys.last().cloned() } else { None };
+    let mut actors = Vec::with_capacity(keys.len());
+    // Rows of other things stand between the records: those are no actors.
+    for actor in keys.iter().filter_map(|key| record::actor_of(key)) {
+        if let Some(record) = read(&shared, &actor).await? {
+            actors.push(view(actor, record));
+        }
+    }
+    Ok(Json(Actors { actors, next }))
+}
+
+/// One actor, without its state.
+pub(super) async fn show(State(shared): Host, Segments((kind, id)): Named) -> Result<Json<Actor>, Problem> {
+    let actor = input::any_actor(&kind, &id)?;
+    let record = existing(&shared, &actor).await?;
+    Ok(Json(view(actor, record)))
+}
+
+/// Exactly the state's bytes.
+pub(super) async fn state(
+    State(shared): Host,
+    Segments((kind, id, subject)): Segments<(String, String, String)>,
+) -> Result<Response, Problem> {
+    if subject != "state" {
+        let detail = "below an actor only its state can be read; messages are sent with POST";
+        return Err(Problem::new(METHOD_NOT_ALLOWED, detail));
+    }
+    let actor = input::any_actor(&kind, &id)?;
+    let record = existing(&shared, &actor).await?;
+    let bytes = record.state.ok_or_else(|| Problem::new(NO_STATE, format!("{actor} has no state")))?;
+    Ok(raw(bytes))
+}
+
+/// Forgets an actor.
+pub(super) async fn delete(host: Host, actor: Named, wait: Parameters<Wait>) -> Result<Response, Problem> {
+    operate(host, actor, wait, Operation::Delete).await
+}
+
+/// Lets an actor's messages wait.
+pub(super) async fn suspend(host: Host, actor: Named, wait: Parameters<Wait>) -> Result<Response, Problem> {
+    operate(host, actor, wait, Operation::Suspend).await
+}
+
+/// Lets an actor work again.
+pub(super) async fn resume(host: Host, actor: Named, wait: Parameters<Wait>) -> Result<Response, Problem> {
+    operate(host, actor, wait, Operation::Resume).await
+}
+
+/// Makes the message that an actor is stuck at a dead letter.
+pub(super) async fn skip(host: Host, actor: Named, wait: Parameters<Wait>) -> Result<Response, Problem> {
+    operate(host, actor, wait, Operation::Skip).await
+}
+
+/// Replaces an actor's state by the request's body.
+pub(super) async fn set_state(
+    host: Host,
+    actor: Named,
+    wait: Parameters<Wait>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let bytes = input::body(request.into_body(), &input::STATE).await?;
+    operate(host, actor, wait, Operation::SetState(bytes)).await
+}
+
+async fn operate(
+    State(shared): Host,
+    Segments((kind, id)): Named,
+    Parameters(wait): Parameters<Wait>,
+    operation: Operation,
+) -> Result<Response, Problem> {
+    let actor = input::outside_actor(&kind, &id)?;
+    let timeout = input::timeout(wait.timeout.as_deref())?;
+    let asked = shared.api.client.operate(actor, operation, timeout).await?;
+    Ok(response(asked, timeout))
+}
+
+async fn existing(shared: &Shared, actor: &ActorId) -> Result<Record, Problem> {
+    let unknown = || Problem::new(UNKNOWN_ACTOR, format!("{actor} has handled no message yet, or was deleted"));
+    read(shared, actor).await?.ok_or_else(unknown)
+}
+
+/// An actor's record, unless it is only a deleted one's.
+async fn read(shared: &Shared, actor: &ActorId) -> Result<Option<Record>, Problem> {
+    let Some(entry) = shared.api.backend.actors.get(&record::key(actor)).await? else { return Ok(None) };
+    Ok(Some(Record::decode(&entry)?).filter(|record| record.status != Status::Deleted))
+}
+
+fn view(actor: ActorId, record: Record) -> Actor {
+    let (status, reason) = match record.status {
+        Status::Suspended(problem) => (ActorStatus::Suspended, Some(problem)),
+        Status::Active | Status::Deleted => (ActorStatus::Active, None),
+    };
+    Actor {
+        actor,
+        status,
+        reason,
+        cursor: record.cursor.map(|cursor| cursor.to_string()),
+        version: record.version,
+        committed: record.committed,
+        state_bytes: record.state.map(|state| state.len()),
+    }
+}

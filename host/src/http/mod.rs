@@ -1,0 +1,22 @@
+//! The HTTP API of a host: the one way in for the command line, scripts and browsers on the same machine.
+//! Stands before `client`, where a message's way begins, and beside it for everything that people ask about.
+//! Never opens the store's files, never runs a guest, and never trusts a header.
+//!
+//! A request's way: `serve` (sockets, drain) → `guard` (who may, how many) → `routes` → one file per resource
+//! (`ask`, `actors`, `kinds`, `dead_letters`, `events`), which read with `input` and fail with `problem`.
+//! The JSON of all answers is in `view`. Every route, header and problem is listed in `docs/reference/http.md`.
+
+mod actors;
+mod ask;
+mod dead_letters;
+mod events;
+mod guard;
+mod input;
+mod kinds;
+mod problem;
+mod routes;
+mod serve;
+pub mod view;
+
+pub use routes::{Api, Readiness};
+pub use serve::{Error, bind, serve};
