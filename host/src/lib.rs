@@ -32,6 +32,7 @@ pub mod operator;
 pub mod outbox;
 pub mod record;
 pub mod registry;
+pub mod telemetry;
 pub mod wasm;
 
 mod activation;

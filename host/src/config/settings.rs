@@ -1,5 +1,6 @@
 //! The host's settings: one struct, every field with unit, bounds and default.
-//! Read from `hydra.toml`, then `HYDRA_…` variables, then flags; the later wins. Never read again after the start.
+//! Ground floor: plain data, handed to whatever is started. `load` fills it, `bounds` checks it.
+//! Never read again after the start.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
