@@ -2,13 +2,34 @@
 //! Stands at the very beginning of a message's way; the HTTP API and embedders call it.
 //! Never reads or writes an actor's record.
 
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use backon::{ExponentialBuilder, Retryable};
 use bytes::Bytes;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use crate::backend::{self, Backend, NewMessage, Notice};
+use crate::bucket::lock;
 use crate::id::ActorId;
-use crate::message::{Answer, Headers};
+use crate::message::{Answer, Headers, KEY_BYTES_MAX, Message, REPLY_CHANNEL};
 use crate::names::{MessageId, Subject};
+pub use crate::operator::Operation;
+use crate::registry::Registry;
+
+/// Largest body of a message from outside, in bytes.
+pub const BODY_BYTES_MAX: usize = 256 << 10;
+/// Largest state that an operator can set, in bytes.
+pub const STATE_BYTES_MAX: usize = 512 << 10;
+/// Length of a W3C `traceparent`; anything else is not passed on.
+const TRACE_BYTES: usize = 55;
+/// A store that did not say whether it stored is asked again this soon, and this often.
+const REPEAT_AFTER: Duration = Duration::from_millis(20);
+const REPEATS: usize = 5;
 
 /// A message from outside.
 #[derive(Debug, Clone)]
@@ -66,20 +87,73 @@ pub enum Error {
     },
     /// The store cannot take messages now. Try again.
     #[error(transparent)]
-    Store(#[from] crate::backend::Error),
+    Store(#[from] backend::Error),
 }
 
 /// Sends and asks. Cheap to clone.
 #[derive(Clone)]
-pub struct Client {}
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    backend: Backend,
+    registry: Arc<Registry>,
+    /// Where this client's answers are awaited, but for the ask's number.
+    channel: String,
+    next: AtomicU64,
+    waiting: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
+}
+
+/// Stops waiting when the asker does.
+struct Waiting<'a> {
+    inner: &'a Inner,
+    number: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        lock(&self.inner.waiting).remove(&self.number);
+    }
+}
 
 impl Client {
+    /// A client whose answers arrive on a channel of its own. `tasks` and `ended` bound the task that receives them.
+    ///
+    /// # Errors
+    /// The store's: try again.
+    pub async fn open(
+        backend: Backend,
+        registry: Arc<Registry>,
+        tasks: &TaskTracker,
+        ended: CancellationToken,
+    ) -> Result<Self, backend::Error> {
+        let channel = format!("{REPLY_CHANNEL}.{}", data_encoding::HEXLOWER.encode(&random()?));
+        let mut answers = backend.log.follow(&channel).await?;
+        let (next, waiting) = (AtomicU64::new(0), Mutex::default());
+        let inner = Arc::new(Inner { backend, registry, channel, next, waiting });
+        let receiver = inner.clone();
+        tasks.spawn(async move {
+            // Dropping the wait for an answer is safe: whoever asks has a time-out.
+            while let Some(Some(notice)) = ended.run_until_cancelled(answers.recv()).await {
+                receiver.receive(&notice);
+            }
+        });
+        Ok(Self(inner))
+    }
+
     /// Stores a message and returns at once; its effect is applied exactly once.
     ///
     /// # Errors
     /// See [`Error`]; after any of them nothing is stored, but for `Store(Unknown)`.
     pub async fn send(&self, request: Request) -> Result<MessageId, Error> {
-        unimplemented!("{request:?}")
+        self.send_from(request, None).await
+    }
+
+    /// Stores a message on behalf of an actor: a dead letter that is replayed keeps its sender.
+    pub(crate) async fn send_from(&self, request: Request, sender: Option<ActorId>) -> Result<MessageId, Error> {
+        let message = Message { sender, ..self.0.check(request)? };
+        let id = message.id.clone();
+        self.0.store(message).await?;
+        Ok(id)
     }
 
     /// Stores a message and waits for its outcome.
@@ -87,29 +161,82 @@ impl Client {
     /// # Errors
     /// As [`Client::send`].
     pub async fn ask(&self, request: Request, timeout: Duration) -> Result<Asked, Error> {
-        unimplemented!("{request:?} {timeout:?}")
+        let message = self.0.check(request)?;
+        self.0.ask(message, timeout).await
     }
 
-    /// Asks the actor's owner to act as an operator says; refused for actors that never were.
+    /// Asks an actor's owner to act as an operator says; it does not wait behind the actor's messages.
     ///
     /// # Errors
     /// As [`Client::send`].
     pub async fn operate(&self, to: ActorId, operation: Operation, timeout: Duration) -> Result<Asked, Error> {
-        unimplemented!("{to} {operation:?} {timeout:?}")
+        let (subject, body) = operation.to_message();
+        check_size(body.len(), STATE_BYTES_MAX)?;
+        let (id, headers) = (MessageId::outside(&to, random()?), Headers::default());
+        let message = Message { id, to, sender: None, subject, headers, body, reply: None, key: None, trace: None };
+        self.0.ask(message, timeout).await
     }
 }
 
-/// What an operator can do to one actor.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Operation {
-    /// Its messages wait until it is resumed.
-    Suspend,
-    /// It works again.
-    Resume,
-    /// The message it is stuck at becomes a dead letter.
-    Skip,
-    /// It is forgotten, as if it had deleted itself.
-    Delete,
-    /// Its state becomes these bytes.
-    SetState(Bytes),
+impl Inner {
+    /// Checks all that a caller can get wrong.
+    fn check(&self, request: Request) -> Result<Message, Error> {
+        let Request { to, subject, headers, body, key, trace } = request;
+        if !self.registry.knows(to.kind()) {
+            return Err(Error::UnknownKind { kind: to.kind().to_string() });
+        }
+        check_size(body.len(), BODY_BYTES_MAX)?;
+        headers.check()?;
+        if let Some(size) = key.as_ref().map(String::len).filter(|size| !(1..=KEY_BYTES_MAX).contains(size)) {
+            return Err(Error::Key { size, limit: KEY_BYTES_MAX });
+        }
+        let trace =
+            trace.filter(|trace| trace.len() == TRACE_BYTES && trace.is_ascii() && !trace.contains(char::is_control));
+        let id = MessageId::outside(&to, random()?);
+        Ok(Message { id, to, sender: None, subject, headers, body, reply: None, key, trace })
+    }
+
+    async fn ask(&self, mut message: Message, timeout: Duration) -> Result<Asked, Error> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let (answered, answer) = oneshot::channel();
+        lock(&self.waiting).insert(number, answered);
+        let _waiting = Waiting { inner: self, number };
+        message.reply = Some(format!("{}.{number}", self.channel));
+        let id = message.id.clone();
+        let deadline = tokio::time::Instant::now() + timeout;
+        self.store(message).await?;
+        // Dropping the wait is safe: the message stays stored, and its answer finds nobody.
+        match tokio::time::timeout_at(deadline, answer).await {
+            Ok(Ok(answer)) => Ok(Asked::Answered(answer)),
+            Ok(Err(_)) | Err(_) => Ok(Asked::TimedOut(id)),
+        }
+    }
+
+    /// Stores a message. An unknown outcome is settled by repeating it with its id.
+    async fn store(&self, message: Message) -> Result<(), backend::Error> {
+        let new = NewMessage::to_inbox(message, None);
+        let pace = ExponentialBuilder::new().with_min_delay(REPEAT_AFTER).with_max_times(REPEATS);
+        let append = || async { self.backend.log.append(vec![new.clone()]).await.map(drop) };
+        append.retry(pace).when(|error| matches!(error, backend::Error::Unknown { .. })).await
+    }
+
+    fn receive(&self, notice: &Notice) {
+        let number = notice.channel.rsplit('.').next().and_then(|number| number.parse().ok());
+        let Some(waiting) = number.and_then(|number: u64| lock(&self.waiting).remove(&number)) else { return };
+        match Answer::from_wire(&notice.headers, notice.body.clone()) {
+            Ok(answer) => drop(waiting.send(answer)),
+            Err(error) => tracing::warn!(%error, "an answer cannot be read"),
+        }
+    }
+}
+
+fn check_size(size: usize, limit: usize) -> Result<(), Error> {
+    if size > limit { Err(Error::TooLarge { size, limit }) } else { Ok(()) }
+}
+
+fn random() -> Result<[u8; 16], backend::Error> {
+    let mut bytes = [0; 16];
+    let failed = |error| backend::Error::Unavailable { reason: format!("the system gives no random bytes: {error}") };
+    getrandom::fill(&mut bytes).map_err(failed)?;
+    Ok(bytes)
 }

@@ -57,6 +57,8 @@ enum Source {
         start: Time,
         since: tokio::time::Instant,
     },
+    /// Nothing but `latest`: stands still until it is moved on.
+    Hand,
 }
 
 impl Clock {
@@ -72,12 +74,24 @@ impl Clock {
         Self { latest: AtomicU64::new(start.0), source: Source::Runtime { start, since: tokio::time::Instant::now() } }
     }
 
+    /// Stands at `start` until [`Clock::not_before`] moves it: for tests of stores that work on threads of their own.
+    #[must_use]
+    pub fn by_hand(start: Time) -> Self {
+        Self { latest: AtomicU64::new(start.0), source: Source::Hand }
+    }
+
+    /// Moves the clock on to `time`, if it is not there yet: a log that was opened again never goes back.
+    pub fn not_before(&self, time: Time) {
+        self.latest.fetch_max(time.0, Ordering::Relaxed);
+    }
+
     /// Now; never earlier than what was told before.
     #[must_use]
     pub fn now(&self) -> Time {
         let told = match &self.source {
             Source::System => system_now(),
             Source::Runtime { start, since } => start.plus(since.elapsed()),
+            Source::Hand => Time::default(),
         };
         Time(self.latest.fetch_max(told.0, Ordering::Relaxed).max(told.0))
     }

@@ -1,6 +1,16 @@
 //! Hydra: an actor host. Sandboxed WebAssembly handlers, durable mailboxes, exactly-once effects.
 //!
-//! Read it in the order of a message's way, numbered in each module's header.
+//! The reading tour follows one message; each module's header carries its number.
+//!
+//! 1. [`node`] takes up all buckets of the store and serves them.
+//! 2. `inbox` pulls one bucket's messages and routes each to its actor; `mailbox` is its bookkeeping.
+//! 3. `activation` is one awake actor: its record, its messages in order.
+//! 4. `turn` handles one message: admitted, handled, settled.
+//! 5. [`wasm`] is the sandbox in which a guest handles it.
+//! 6. `commit` writes the record by compare-and-swap and hands over its outbox.
+//!
+//! What a turn needs besides: [`failure`] decides what follows a fault, `late` recognises late copies, `operator` applies
+//! what a human wants, [`keys`] remembers idempotency keys, [`record`] and [`outbox`] are what is persisted.
 
 pub mod backend;
 pub mod client;
@@ -10,12 +20,26 @@ pub mod deadletter;
 pub mod digest;
 pub mod effects;
 pub mod events;
+pub mod failure;
 pub mod http;
 pub mod id;
+pub mod keys;
 pub mod manifest;
 pub mod message;
 pub mod names;
 pub mod node;
+pub mod operator;
+pub mod outbox;
 pub mod record;
 pub mod registry;
+pub mod telemetry;
 pub mod wasm;
+
+mod activation;
+mod bucket;
+mod commit;
+mod inbox;
+mod late;
+mod mailbox;
+mod tombstone;
+mod turn;

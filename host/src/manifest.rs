@@ -11,7 +11,7 @@ use crate::id::{ActorId, Kind};
 pub const STATE_BYTES_MAX: u64 = 512 << 10;
 
 /// `actor.toml`. Unknown keys are errors.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Manifest {
     /// The kind this component handles. On the command line `--kind` wins.
@@ -20,6 +20,8 @@ pub struct Manifest {
     pub component: Option<String>,
     /// How to build the component. Used by the command line only.
     pub build: Build,
+    /// How long an actor sleeps until its next turn begins with `lifecycle.activated`, in milliseconds. Default 600,000.
+    pub idle_ms: u64,
     /// Version of the state's format, handed to the guest's `migrate` when it differs. Default 0.
     pub state_version: u32,
     /// Non-secret settings, read by the guest with `runtime.config`.
@@ -28,6 +30,21 @@ pub struct Manifest {
     pub grants: Grants,
     /// Bounds of one turn and of one actor.
     pub limits: Limits,
+}
+
+impl Default for Manifest {
+    fn default() -> Self {
+        Self {
+            kind: None,
+            component: None,
+            build: Build::default(),
+            idle_ms: 600_000,
+            state_version: 0,
+            config: BTreeMap::new(),
+            grants: Grants::default(),
+            limits: Limits::default(),
+        }
+    }
 }
 
 /// How the author builds the component.

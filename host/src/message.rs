@@ -17,6 +17,9 @@ pub const HEADERS_MAX: usize = 64;
 /// Longest idempotency key, in bytes.
 pub const KEY_BYTES_MAX: usize = 256;
 
+/// First word of the channels where answers are awaited: an answer goes nowhere else.
+pub const REPLY_CHANNEL: &str = "reply";
+
 /// Names of the host's own headers. A guest or a caller can neither set nor read them.
 pub mod header {
     /// What every name of ours begins with.
@@ -131,6 +134,13 @@ fn is_host(name: &str) -> bool {
     begins(header::PREFIX) || begins("Nats-") || name.eq_ignore_ascii_case(header::TRACE)
 }
 
+/// Where the outcome is awaited, if that is a place where answers may go: nobody can make the host talk to anything else.
+#[must_use]
+pub fn reply_of(headers: &Headers) -> Option<&str> {
+    let below_ours = |reply: &&str| reply.split_once('.').is_some_and(|(first, _)| first == REPLY_CHANNEL);
+    headers.get(header::REPLY).filter(below_ours)
+}
+
 /// A message to an actor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
@@ -182,7 +192,7 @@ impl Message {
             subject: Subject::stored(subject)?,
             headers: headers.users(),
             body,
-            reply: headers.get(header::REPLY).map(Into::into),
+            reply: reply_of(headers).map(Into::into),
             key,
             trace: headers.get(header::TRACE).map(Into::into),
         })
@@ -383,7 +393,7 @@ mod tests {
             subject: Subject::new("add").unwrap(),
             headers: Headers(vec![("content-type".into(), "text/plain".into())]),
             body: Bytes::from_static(b"5"),
-            reply: Some("inbox.1".into()),
+            reply: Some("reply.1".into()),
             key: Some("order 7".into()),
             trace: None,
         }

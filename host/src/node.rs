@@ -5,10 +5,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::Backend;
+use bytes::Bytes;
+use quick_cache::sync::Cache;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::backend::{Backend, Error, Expect, Put};
+use crate::bucket::{Context, Oldest, RecordSize, Vitals};
 use crate::client::Client;
 use crate::config::Config;
+use crate::inbox;
+use crate::message::Headers;
 use crate::registry::Registry;
+use crate::tombstone;
+
+/// Where the system's secret is kept: it keys all randomness that guests see, so nobody outside can foretell it.
+const SECRET_KEY: &str = "secret";
+/// Records that the cache expects: it grows with what is there, up to its bytes.
+const RECORDS_EXPECTED: usize = 10_000;
 
 /// What a node runs on: handed in, so that the simulation can use one runtime for all.
 pub struct Parts {
@@ -23,22 +38,58 @@ pub struct Parts {
 }
 
 /// A running host.
-pub struct Node {}
+pub struct Node {
+    context: Arc<Context>,
+    client: Client,
+    /// The buckets' loops and the client's receiver; activations are in the context's.
+    loops: TaskTracker,
+}
 
 impl Node {
     /// Takes up all buckets and serves them.
     ///
     /// # Errors
     /// The store's: it cannot be served.
-    pub async fn start(parts: Parts) -> Result<Self, crate::backend::Error> {
-        let _ = parts.guests;
-        Ok(Self {})
+    pub async fn start(parts: Parts) -> Result<Self, Error> {
+        let Parts { config, backend, registry, guests } = parts;
+        let (loops, ended) = (TaskTracker::new(), CancellationToken::new());
+        let client = Client::open(backend.clone(), registry.clone(), &loops, ended.clone()).await?;
+        let context = Arc::new(Context {
+            secret: secret(&backend).await?,
+            retention: Duration::from_secs(config.store.retention_s),
+            records: Cache::with_weighter(RECORDS_EXPECTED, config.node.record_cache_bytes, RecordSize),
+            memory: Arc::new(Semaphore::new((config.node.mailbox_bytes_max / 1024).min(Semaphore::MAX_PERMITS))),
+            vitals: Vitals::default(),
+            oldest: Oldest::default(),
+            tasks: TaskTracker::new(),
+            draining: CancellationToken::new(),
+            settings: config.node,
+            backend,
+            registry,
+            guests,
+            ended,
+        });
+        let name = std::process::id().to_string();
+        let mut buckets = Vec::new();
+        let mut starting = Vec::new();
+        for id in context.backend.log.buckets() {
+            let bucket = inbox::claim(&context, id, &name).await?;
+            buckets.push(bucket.bucket());
+            starting.push(bucket);
+        }
+        starting.into_iter().for_each(|bucket| drop(loops.spawn(bucket.run())));
+        loops.spawn(context.ended.clone().run_until_cancelled_owned(async move {
+            if let Err(error) = tombstone::search(&buckets).await {
+                tracing::warn!(%error, "tombstones were not searched: the next start does it");
+            }
+        }));
+        Ok(Self { context, client, loops })
     }
 
     /// Sends and asks.
     #[must_use]
     pub fn client(&self) -> Client {
-        Client {}
+        self.client.clone()
     }
 
     /// Whether messages are being handled: the buckets are owned and the store answers. Otherwise why not.
@@ -46,11 +97,47 @@ impl Node {
     /// # Errors
     /// A sentence for people.
     pub fn ready(&self) -> Result<(), String> {
-        Ok(())
+        if self.context.draining.is_cancelled() {
+            return Err("the host is draining".into());
+        }
+        self.context.vitals.trouble().map_or(Ok(()), Err)
     }
 
     /// Stops taking messages, finishes what is in work, acknowledges, and ends; at the latest after `limit`.
-    pub async fn drain(self, limit: Duration) {
-        let _ = limit;
+    /// What could not be finished is done by the next host.
+    pub async fn drain(&self, limit: Duration) {
+        self.context.draining.cancel();
+        self.context.tasks.close();
+        if tokio::time::timeout(limit, self.context.tasks.wait()).await.is_err() {
+            tracing::warn!(unfinished = self.context.tasks.len(), "draining took too long: the next host goes on");
+        }
+        self.kill();
+        self.loops.close();
+        self.loops.wait().await;
+        self.context.tasks.wait().await;
+    }
+
+    /// Ends at once, as if the process had been killed: for tests.
+    pub fn kill(&self) {
+        self.context.ended.cancel();
+    }
+}
+
+/// The system's secret; made once.
+async fn secret(backend: &Backend) -> Result<[u8; 32], Error> {
+    loop {
+        if let Some(row) = backend.registry.get(SECRET_KEY).await? {
+            let damaged = |_| Error::Damaged { reason: format!("registry row {SECRET_KEY} is not 32 bytes") };
+            return row.value.as_ref().try_into().map_err(damaged);
+        }
+        let mut secret = [0; 32];
+        let failed = |error| Error::Unavailable { reason: format!("the system gives no random bytes: {error}") };
+        getrandom::fill(&mut secret).map_err(failed)?;
+        let value = Bytes::copy_from_slice(&secret);
+        if let Put::Written(_) =
+            backend.registry.put(SECRET_KEY, value, Headers::default(), Expect::Absent, None).await?
+        {
+            return Ok(secret);
+        }
     }
 }

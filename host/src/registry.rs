@@ -2,13 +2,28 @@
 //! Asked by `activation` for a handler; changed by deploys and rollbacks. Every deploy is kept.
 //! Never runs a guest, but for the probe at deploy.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
+use crate::backend::{self, Backend, Expect, Put};
 use crate::clock::Time;
 use crate::digest::Digest;
-use crate::id::Kind;
+use crate::id::{Kind, Revision};
 use crate::manifest::Manifest;
+use crate::message::Headers;
+use crate::wasm::{Handler, Loaded, Refusal, Sandbox};
+
+/// What every key of a kind begins with.
+const PREFIX: &str = "kind.";
+/// Kinds read at once at the start.
+const PAGE: usize = 256;
+/// Versions that a kind's history keeps; the oldest go first, never the current one.
+pub const VERSIONS_MAX: usize = 256;
 
 /// One deploy: never changed once made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +95,14 @@ pub enum Error {
         /// How many match.
         matches: usize,
     },
+    /// The kind's row cannot be read: changed by hand, or written by a newer host.
+    #[error("kind {kind} cannot be read from the registry: {reason}")]
+    Unreadable {
+        /// Which.
+        kind: Kind,
+        /// What was found.
+        reason: String,
+    },
     /// Somebody else deployed at the same moment. Try again.
     #[error("kind {kind} was changed by somebody else at the same moment: try again")]
     Conflict {
@@ -88,36 +111,235 @@ pub enum Error {
     },
     /// The store cannot serve.
     #[error(transparent)]
-    Store(#[from] crate::backend::Error),
+    Store(#[from] backend::Error),
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused { code: refusal.code, reason: refusal.reason }
+    }
 }
 
 /// The kinds of one system. Shared.
-pub struct Registry {}
+pub struct Registry {
+    backend: Backend,
+    sandbox: Sandbox,
+    kinds: ArcSwap<BTreeMap<Kind, Arc<Slot>>>,
+    /// Counts the changes of `kinds`.
+    changes: watch::Sender<u64>,
+}
+
+/// A kind as this host knows it.
+struct Slot {
+    entry: KindEntry,
+    revision: Option<Revision>,
+    /// None: the current version does not load here; its messages wait.
+    handler: Option<Arc<dyn Handler>>,
+}
 
 impl Registry {
+    /// Reads all kinds and loads their current versions. One that does not load is reported, and its messages wait.
+    ///
+    /// # Errors
+    /// `Store`: the store cannot serve. `Unreadable`: a human must act.
+    pub async fn open(backend: Backend, sandbox: Sandbox) -> Result<Self, Error> {
+        let kinds = ArcSwap::default();
+        let registry = Self { backend, sandbox, kinds, changes: watch::Sender::new(0) };
+        let mut after: Option<String> = None;
+        loop {
+            let page = registry.backend.registry.list(PREFIX, after.as_deref(), PAGE).await?;
+            for key in &page {
+                let Some(kind) = key.strip_prefix(PREFIX).and_then(|name| Kind::new(name).ok()) else { continue };
+                registry.read(kind).await?;
+            }
+            match page.last() {
+                Some(last) => after = Some(last.clone()),
+                None => return Ok(registry),
+            }
+        }
+    }
+
+    async fn read(&self, kind: Kind) -> Result<(), Error> {
+        let Some(row) = self.backend.registry.get(&key(&kind)).await? else { return Ok(()) };
+        let entry: KindEntry = serde_json::from_slice(&row.value)
+            .map_err(|error| Error::Unreadable { kind: kind.clone(), reason: error.to_string() })?;
+        let handler = match self.load(&entry).await {
+            Ok(loaded) => Some(loaded.handler),
+            Err(error) => {
+                tracing::error!(%kind, %error, "a kind does not load: its messages wait");
+                None
+            }
+        };
+        self.install(Slot { entry, revision: Some(row.revision), handler });
+        Ok(())
+    }
+
+    /// Loads a kind's current version from the store.
+    async fn load(&self, entry: &KindEntry) -> Result<Loaded, Error> {
+        let missing = || Error::Unreadable { kind: entry.kind.clone(), reason: "its component is missing".into() };
+        let version = entry.version().ok_or_else(missing)?;
+        let component = self.backend.blobs.get(&version.digest).await?.ok_or_else(missing)?;
+        Ok(self.sandbox.load(component, Arc::new(version.manifest.clone())).await?)
+    }
+
+    fn install(&self, slot: Slot) {
+        let slot = Arc::new(slot);
+        self.kinds.rcu(|kinds| {
+            let mut kinds = BTreeMap::clone(kinds);
+            kinds.insert(slot.entry.kind.clone(), slot.clone());
+            kinds
+        });
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Handles a kind with code of the host's own, until the host ends. Not stored.
+    pub fn install_native(&self, kind: Kind, handler: Arc<dyn Handler>) {
+        let entry = KindEntry { kind, current: 0, versions: Vec::new() };
+        self.install(Slot { entry, revision: None, handler: Some(handler) });
+    }
+
+    /// The code that handles a kind now; none if it was never deployed or does not load.
+    #[must_use]
+    pub fn handler(&self, kind: &Kind) -> Option<Arc<dyn Handler>> {
+        self.kinds.load().get(kind)?.handler.clone()
+    }
+
+    /// Whether a kind was deployed here.
+    #[must_use]
+    pub fn knows(&self, kind: &Kind) -> bool {
+        self.kinds.load().contains_key(kind)
+    }
+
+    /// Tells when kinds change.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// All kinds, in order.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<KindEntry> {
+        self.kinds.load().values().map(|slot| slot.entry.clone()).collect()
+    }
+
+    /// One kind.
+    #[must_use]
+    pub fn kind(&self, kind: &Kind) -> Option<KindEntry> {
+        self.kinds.load().get(kind).map(|slot| slot.entry.clone())
+    }
+
     /// Checks, compiles, probes and stores a component, and makes it its kind's current version.
+    /// Activations that run go on with the old code; the next ones use the new.
     ///
     /// # Errors
     /// `Refused`: show it to the author. `Conflict`, `Store`: try again.
     pub async fn deploy(&self, kind: Kind, component: Bytes, manifest: Manifest) -> Result<Deployed, Error> {
-        unimplemented!("{kind} {} {manifest:?}", component.len())
+        manifest.check().map_err(|error| Error::Refused { code: "manifest", reason: error.to_string() })?;
+        let size = u64::try_from(component.len()).unwrap_or(u64::MAX);
+        let loaded = self.sandbox.load(component.clone(), Arc::new(manifest.clone())).await?;
+        let digest = self.backend.blobs.put(component).await?;
+        let deployed = self.backend.log.now()?;
+        self.change(kind, loaded, |entry| {
+            let same = entry.version().is_some_and(|current| current.digest == digest && current.manifest == manifest);
+            if same {
+                return Ok(true);
+            }
+            let number = entry.versions.last().map_or(1, |last| last.number + 1);
+            entry.current = number;
+            entry.versions.push(Version { number, digest, size, deployed, manifest: manifest.clone() });
+            let surplus = entry.versions.len().saturating_sub(VERSIONS_MAX);
+            entry.versions.drain(..surplus);
+            Ok(false)
+        })
+        .await
     }
 
-    /// Makes an earlier version current again: the one whose digest begins so, or the one before the current.
+    /// Makes an earlier version current again: the newest whose digest begins so, or the one before the current.
     ///
     /// # Errors
     /// `UnknownKind`, `UnknownVersion`: show what there is. `Conflict`, `Store`: try again.
     pub async fn rollback(&self, kind: &Kind, digest: Option<&str>) -> Result<Deployed, Error> {
-        unimplemented!("{kind} {digest:?}")
+        let mut entry = self.kind(kind).ok_or_else(|| Error::UnknownKind { kind: kind.clone() })?;
+        let number = entry.find(digest)?.number;
+        entry.current = number;
+        let loaded = self.load(&entry).await?;
+        self.change(kind.clone(), loaded, |entry| Ok(std::mem::replace(&mut entry.current, number) == number)).await
     }
 
-    /// All kinds, in order.
-    pub fn kinds(&self) -> Vec<KindEntry> {
-        Vec::new()
+    /// Changes a kind's row by compare-and-swap and installs its new code. The change tells whether nothing changed.
+    async fn change(
+        &self,
+        kind: Kind,
+        loaded: Loaded,
+        change: impl FnOnce(&mut KindEntry) -> Result<bool, Error>,
+    ) -> Result<Deployed, Error> {
+        let known = self.kinds.load().get(&kind).cloned();
+        let revision = known.as_ref().and_then(|slot| slot.revision);
+        let new = || KindEntry { kind: kind.clone(), current: 0, versions: Vec::new() };
+        let mut entry = known.map_or_else(new, |slot| slot.entry.clone());
+        let unchanged = change(&mut entry)?;
+        let mut revision = revision;
+        if !unchanged {
+            let row = serde_json::to_vec(&entry).unwrap_or_default();
+            let expect = revision.map_or(Expect::Absent, Expect::Revision);
+            let put = self.backend.registry.put(&key(&kind), row.into(), Headers::default(), expect, None).await?;
+            let Put::Written(written) = put else { return Err(self.conflict(kind).await) };
+            revision = Some(written);
+        }
+        let version = entry.version().cloned();
+        let version =
+            version.ok_or_else(|| Error::Unreadable { kind: kind.clone(), reason: "it has no version".into() })?;
+        self.install(Slot { entry, revision, handler: Some(loaded.handler) });
+        Ok(Deployed {
+            kind,
+            version,
+            unchanged,
+            compile_ms: u64::try_from(loaded.compile.as_millis()).unwrap_or(u64::MAX),
+            instance_us: u64::try_from(loaded.instantiate.as_micros()).unwrap_or(u64::MAX),
+            warnings: loaded.warnings,
+        })
     }
 
-    /// One kind.
-    pub fn kind(&self, kind: &Kind) -> Option<KindEntry> {
-        unimplemented!("{kind}")
+    /// The row is not what this host knew: reads it again, so that the next try can succeed.
+    async fn conflict(&self, kind: Kind) -> Error {
+        match self.read(kind.clone()).await {
+            Ok(()) => Error::Conflict { kind },
+            Err(error) => error,
+        }
     }
+}
+
+impl KindEntry {
+    /// The version that new activations use.
+    #[must_use]
+    pub fn version(&self) -> Option<&Version> {
+        self.versions.iter().find(|version| version.number == self.current)
+    }
+
+    /// The newest version whose digest begins so; without a digest, the one before the current.
+    fn find(&self, digest: Option<&str>) -> Result<&Version, Error> {
+        let (wanted, found): (&str, Vec<&Version>) = match digest {
+            None => ("an earlier one", self.versions.iter().filter(|version| version.number < self.current).collect()),
+            Some(digest) => {
+                let begins = |version: &&Version| {
+                    let full = version.digest.to_string();
+                    full.starts_with(digest) || full.trim_start_matches("sha256:").starts_with(digest)
+                };
+                (digest, self.versions.iter().filter(begins).collect())
+            }
+        };
+        let matches = if digest.is_none() { found.len() } else { distinct(&found) };
+        match found.last() {
+            Some(version) if digest.is_none() || matches == 1 => Ok(version),
+            _ => Err(Error::UnknownVersion { kind: self.kind.clone(), wanted: wanted.into(), matches }),
+        }
+    }
+}
+
+fn distinct(versions: &[&Version]) -> usize {
+    versions.iter().map(|version| version.digest).collect::<std::collections::BTreeSet<_>>().len()
+}
+
+fn key(kind: &Kind) -> String {
+    format!("{PREFIX}{kind}")
 }

@@ -1,5 +1,5 @@
 //! A served HTTP API for black-box tests, on a port of its own, and a client for it.
-//! `Served::start` serves it over whatever parts a test hands in; `away` are parts whose store does not answer.
+//! `api` is one on a node with scripted handlers, `away` one whose store does not answer; `Served` serves either.
 //! Never looks behind the API.
 
 use std::net::SocketAddr;
@@ -11,21 +11,21 @@ use hydra::backend::{
     Appended, Backend, Blobs, Delivery, Entry, Error, Expect, Follow, History, Inbox, Log, NewMessage, Notice, Put,
     Queue, Table, Watch,
 };
-use hydra::client::Client;
 use hydra::clock::Time;
-use hydra::config::{self, Config};
+use hydra::config;
 use hydra::digest::Digest;
 use hydra::http::{Api, view};
 use hydra::id::{ActorId, BucketId, Epoch, Seq};
 use hydra::message::Headers;
 use hydra::names::MessageId;
-use hydra::node::{Node, Parts};
-use hydra::registry::Registry;
+use hydra::node::Node;
 use reqwest::{Method, RequestBuilder, Response};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::scripted::Rig;
 
 /// A served API. Stops when it is dropped.
 pub struct Served {
@@ -103,22 +103,20 @@ pub fn client() -> anyhow::Result<reqwest::Client> {
     Ok(reqwest::Client::builder().timeout(Duration::from_secs(30)).build()?)
 }
 
-/// An API whose store is away: for everything that is decided before the store is asked, and for what happens then.
-///
-/// # Errors
-/// The node does not start.
-pub async fn away() -> anyhow::Result<Api> {
-    let store = Arc::new(Away::default());
-    let backend = Backend { log: store.clone(), actors: store.clone(), registry: store.clone(), blobs: store };
-    let registry = Arc::new(Registry {});
-    let client = unused_client(&backend, &registry).await?;
-    Ok(Api { client, registry, backend, config: config::Http::default(), ready: Arc::new(|| Ok(())) })
+/// Starts a node on a rig's store, and what an API on it serves. The node ends when it is dropped by the test.
+pub async fn api(rig: &Rig) -> (Arc<Node>, Api) {
+    let (node, registry) = rig.start().await;
+    let node = Arc::new(node);
+    let probe = Arc::clone(&node);
+    let (client, backend, config) = (node.client(), rig.backend.clone(), config::Http::default());
+    (node, Api { client, registry, backend, config, ready: Arc::new(move || probe.ready()) })
 }
 
-async fn unused_client(backend: &Backend, registry: &Arc<Registry>) -> anyhow::Result<Client> {
-    let (config, guests) = (Config::default(), tokio::runtime::Handle::current());
-    let node = Node::start(Parts { config, backend: backend.clone(), registry: registry.clone(), guests }).await?;
-    Ok(node.client())
+/// An API whose store is away: for everything that is decided before the store is asked, and for what happens then.
+pub async fn away() -> Api {
+    let store = Arc::new(Away::default());
+    let backend = Backend { log: store.clone(), actors: store.clone(), registry: store.clone(), blobs: store };
+    Api { backend, ..api(&Rig::new()).await.1 }
 }
 
 /// A store that does not answer. Only following works, and nothing is ever told.

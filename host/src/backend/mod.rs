@@ -3,6 +3,14 @@
 //! contract and stand in capitals; `tests/conformance` checks them against every backend.
 //! Never knows what an actor, a record or a turn is.
 
+pub mod embedded;
+pub mod memory;
+
+mod bounds;
+mod followers;
+mod guard;
+mod watchers;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +21,7 @@ use tokio::sync::mpsc;
 use crate::clock::Time;
 use crate::digest::Digest;
 use crate::id::{ActorId, BucketId, Epoch, Revision, Seq};
-use crate::message::Headers;
+use crate::message::{Headers, Message};
 use crate::names::MessageId;
 
 /// A store that a node runs on. Cheap to clone.
@@ -99,6 +107,15 @@ pub struct NewMessage {
     pub body: Bytes,
 }
 
+impl NewMessage {
+    /// A message for its receiver's mailbox. `committed`: when its content was fixed; none: when it is stored.
+    #[must_use]
+    pub fn to_inbox(message: Message, committed: Option<Time>) -> Self {
+        let headers = message.to_headers();
+        Self { queue: Queue::Inbox, to: message.to, id: message.id, committed, headers, body: message.body }
+    }
+}
+
 /// What became of one appended message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Appended {
@@ -174,18 +191,20 @@ pub trait Log: Send + Sync {
     /// MUST NOT be stored again: `duplicate`, with the first copy's position. Positions MUST grow and MUST NOT be reused.
     ///
     /// # Errors
-    /// `Unavailable`, `Unknown`: any part may be stored; repeat the whole call with the same ids. `TooLarge`: nothing is
-    /// stored. `Closed`: stop.
+    /// `Unavailable`, `Unknown`: any part may be stored; repeat the whole call with the same ids. `TooLarge`: a body is
+    /// above [`VALUE_BYTES_MAX`] or headers are above [`HEADERS_BYTES_MAX`]; nothing is stored. `Closed`: stop.
     async fn append(&self, messages: Vec<NewMessage>) -> Result<Vec<Appended>, Error>;
 
     /// Takes up a bucket's stream behind the highest floor that any epoch has acknowledged.
     ///
+    /// LAW: an earlier opening of the same bucket, of the same epoch too, MUST be `Closed` from its next call on.
+    ///
     /// # Errors
-    /// `Closed`: a later epoch has taken it up. `Unavailable`: try again.
+    /// `Closed`: a later epoch has taken it up, or there is no such bucket. `Unavailable`: try again.
     async fn inbox(&self, bucket: BucketId, epoch: Epoch) -> Result<Box<dyn Inbox>, Error>;
 
     /// Reads messages of one queue behind `after`, in order, at most `limit`. `Inbox` needs an actor and reads its
-    /// bucket's stream; `DeadLetters` reads all actors' or one's.
+    /// messages from its bucket's stream (without one: nothing); `DeadLetters` reads all actors' or one's.
     ///
     /// LAW: MUST see every message that was stored before the call. MUST return fewer than `limit` only when
     /// there are no more.
@@ -258,6 +277,11 @@ pub trait Inbox: Send {
     async fn trim(&mut self, seq: Seq) -> Result<(), Error>;
 }
 
+/// Largest body of a message and largest value of a row, in bytes.
+pub const VALUE_BYTES_MAX: usize = 1 << 20;
+/// Largest sum of header names and values of a message or a row, in bytes.
+pub const HEADERS_BYTES_MAX: usize = 64 << 10;
+
 /// How long the log recognises a repeated id.
 pub const DEDUPE_WINDOW: Duration = Duration::from_secs(30);
 
@@ -312,7 +336,8 @@ pub trait Table: Send + Sync {
     /// revision MUST be higher than every earlier one of that key, its deletion included. `expires_after` MUST remove the row no earlier.
     ///
     /// # Errors
-    /// `Unavailable`, `TooLarge`: nothing is stored. `Unknown`: read the row before repeating.
+    /// `Unavailable`: nothing is stored. `TooLarge`: nothing is stored, the value is above [`VALUE_BYTES_MAX`] or the
+    /// headers are above [`HEADERS_BYTES_MAX`]. `Unknown`: read the row before repeating.
     async fn put(
         &self,
         key: &str,
@@ -336,7 +361,8 @@ pub trait Table: Send + Sync {
 
     /// Changes of rows below `prefix` from now on.
     ///
-    /// LAW: MAY skip changes, MUST NOT reorder those of one key, MUST end rather than stay silent for ever.
+    /// LAW: MAY skip changes, MUST NOT reorder those of one key, MUST end rather than stay silent for ever: after the
+    /// end, list the rows and watch again.
     ///
     /// # Errors
     /// `Unavailable`: try again.

@@ -1,6 +1,6 @@
-//! The HTTP API from outside: what it answers before any actor is asked.
+//! What the HTTP API answers before any actor is asked.
 //! Bad names, foreign pages, missing tokens, endless bodies, broken uploads, a store that is away, a host that stops.
-//! Never needs a component: what actors answer is tested with them.
+//! Never reaches an actor: see `actors`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 type Result<T = ()> = anyhow::Result<T>;
 
 async fn served() -> Result<Served> {
-    Served::start(away().await?).await
+    Served::start(away().await).await
 }
 
 /// Writes these bytes on a connection of their own and reads until the host closes it, however rudely.
@@ -33,7 +33,7 @@ async fn a_host_tells_that_it_lives_serves_and_what_it_is() -> Result {
     let ready = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&ready);
     let probe = move || told.load(Ordering::Relaxed).then_some(()).ok_or_else(|| "bucket 3a is not owned".to_owned());
-    let served = Served::start(Api { ready: Arc::new(probe), ..away().await? }).await?;
+    let served = Served::start(Api { ready: Arc::new(probe), ..away().await }).await?;
 
     assert_eq!(served.get("/healthz").await?.status(), 200);
     let response = served.get("/readyz").await?;
@@ -138,7 +138,7 @@ async fn a_foreign_web_page_cannot_drive_the_host() -> Result {
 
 #[tokio::test]
 async fn with_a_token_only_health_is_open() -> Result {
-    let mut api = away().await?;
+    let mut api = away().await;
     api.config.token = Some("a secret of some length".into());
     let served = Served::start(api).await?;
     for open in ["/healthz", "/readyz", "/version"] {
@@ -180,7 +180,7 @@ async fn a_huge_body_is_refused_before_it_is_read() -> Result {
 
 #[tokio::test]
 async fn broken_uploads_are_explained() -> Result {
-    let mut api = away().await?;
+    let mut api = away().await;
     api.config.component_bytes_max = 1_000;
     let served = Served::start(api).await?;
     let component = |bytes: usize| Form::new().part("component", Part::bytes(vec![0; bytes]));

@@ -1,5 +1,6 @@
 //! The host's settings: one struct, every field with unit, bounds and default.
-//! Read from `hydra.toml`, then `HYDRA_…` variables, then flags; the later wins. Never read again after the start.
+//! Ground floor: plain data, handed to whatever is started. `load` fills it, `bounds` checks it.
+//! Never read again after the start.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -47,6 +48,9 @@ pub struct Store {
     pub retention_s: u64,
     /// How long dead letters are kept, in days, 1 to 3,650. Default 30.
     pub dead_letters_days: u32,
+    /// Largest size of the database in bytes, 1 MiB to 1 PiB; beyond it nothing is accepted until old messages are
+    /// trimmed. Default 0: no limit but the disk. Its journal (64 MiB and more under load) and components come on top.
+    pub bytes_max: u64,
 }
 
 impl Default for Store {
@@ -57,6 +61,7 @@ impl Default for Store {
             buckets: 16,
             retention_s: 600,
             dead_letters_days: 30,
+            bytes_max: 0,
         }
     }
 }

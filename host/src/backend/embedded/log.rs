@@ -1,0 +1,88 @@
+//! The seam's `Log` on SQLite: prepares messages, queues them for the writer, and reads on connections of its own.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::inbox::Reader;
+use super::store::Store;
+use super::stream::{self, Prepared, StreamNumber};
+use crate::backend::bounds::check_messages;
+use crate::backend::{Appended, Delivery, Error, Follow, History, Inbox, Log, NewMessage, Notice, Queue};
+use crate::clock::Time;
+use crate::id::{ActorId, BucketId, Epoch, Seq};
+use crate::names::MessageId;
+
+/// The streams of one store.
+pub(super) struct Streams(pub(super) Arc<Store>);
+
+#[async_trait]
+impl Log for Streams {
+    fn now(&self) -> Result<Time, Error> {
+        Ok(self.0.clock.now())
+    }
+
+    fn buckets(&self) -> Vec<BucketId> {
+        (0..self.0.buckets()).map(|number| BucketId { number, incarnation: 1 }).collect()
+    }
+
+    fn bucket_of(&self, actor: &ActorId) -> BucketId {
+        BucketId { number: actor.slot().bucket_number(self.0.buckets()), incarnation: 1 }
+    }
+
+    async fn append(&self, messages: Vec<NewMessage>) -> Result<Vec<Appended>, Error> {
+        check_messages(&messages)?;
+        let prepare = |message| Prepared::new(message, self.0.buckets());
+        let prepared: Vec<_> = messages.into_iter().map(prepare).collect::<Result<_, _>>()?;
+        let bytes = prepared.iter().map(Prepared::bytes).sum();
+        self.0.write(bytes, move |group| stream::append(group, prepared)).await
+    }
+
+    async fn inbox(&self, bucket: BucketId, epoch: Epoch) -> Result<Box<dyn Inbox>, Error> {
+        Ok(Box::new(Reader::open(Arc::clone(&self.0), bucket, epoch)?))
+    }
+
+    async fn read(
+        &self,
+        queue: Queue,
+        actor: Option<&ActorId>,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, Error> {
+        let stream = match (queue, actor) {
+            (Queue::Inbox, Some(actor)) => StreamNumber::of(self.bucket_of(actor)),
+            (Queue::Inbox, None) => return Ok(Vec::new()),
+            (Queue::DeadLetters, _) => StreamNumber::DEAD_LETTERS,
+        };
+        let actor = actor.cloned();
+        let read = move |connection: &_| match actor {
+            Some(actor) => stream::page_of_actor(connection, stream, &actor, after, limit),
+            None => stream::page(connection, stream, after, limit, usize::MAX),
+        };
+        self.0.readers.scan(read).await
+    }
+
+    async fn remove_dead_letter(&self, seq: Seq) -> Result<bool, Error> {
+        self.0.write(0, move |group| stream::remove_dead_letter(group, seq)).await
+    }
+
+    async fn find(&self, actor: &ActorId, since: Time, before: Seq, ids: &[MessageId]) -> Result<History, Error> {
+        let stream = StreamNumber::of(self.bucket_of(actor));
+        let (actor, ids) = (actor.clone(), ids.iter().cloned().collect());
+        let read = move |connection: &_| stream::find(connection, stream, &actor, since, before, &ids);
+        let (found, complete) = self.0.readers.scan(read).await?;
+        Ok(History { found: found.into_iter().collect(), complete })
+    }
+
+    fn notify(&self, notice: Notice) {
+        self.0.followers.notify(notice);
+    }
+
+    fn is_followed(&self, channel: &str) -> bool {
+        self.0.followers.is_followed(channel)
+    }
+
+    async fn follow(&self, prefix: &str) -> Result<Follow, Error> {
+        self.0.followers.follow(prefix)
+    }
+}

@@ -1,0 +1,371 @@
+//! A store in memory: every law of the seam, nothing on disk. For tests and the simulation.
+//! Deterministic: time comes from the clock handed in, nothing iterates in hash order, nothing runs in the background.
+//! Never survives its process; a second node over the same store is a clone of its `Backend`.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound::{Excluded, Included, Unbounded};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use super::bounds::{check_messages, check_row};
+use super::followers::Followers;
+use super::guard::lock;
+use super::watchers::Watchers;
+use super::{
+    Appended, Backend, Blobs, DEDUPE_WINDOW, Delivery, Entry, Error, Expect, Follow, History, Inbox, Log, NewMessage,
+    Notice, Put, Queue, Table, Watch,
+};
+use crate::clock::{Clock, Time};
+use crate::digest::Digest;
+use crate::id::{ActorId, BucketId, Epoch, Revision, Seq};
+use crate::message::Headers;
+use crate::names::MessageId;
+
+/// A new, empty store with this many buckets: the next power of two, 256 at most.
+#[must_use]
+pub fn open(clock: Arc<Clock>, buckets: u16) -> Backend {
+    let buckets = buckets.clamp(1, 256).next_power_of_two();
+    let rows = || Rows { clock: Arc::clone(&clock), state: Mutex::default(), watchers: Watchers::new() };
+    Backend {
+        actors: Arc::new(rows()),
+        registry: Arc::new(rows()),
+        blobs: Arc::new(Components::default()),
+        log: Arc::new(Streams {
+            shared: Arc::new(Shared {
+                clock: Arc::clone(&clock),
+                inboxes: (0..buckets).map(|_| Stream::default()).collect(),
+                dead_letters: Stream::default(),
+                followers: Followers::new(),
+            }),
+        }),
+    }
+}
+
+struct Streams {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    clock: Arc<Clock>,
+    /// By number of the bucket.
+    inboxes: Vec<Stream>,
+    dead_letters: Stream,
+    followers: Followers,
+}
+
+#[derive(Default)]
+struct Stream {
+    state: Mutex<StreamState>,
+    /// A message came, or another inbox was opened.
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct StreamState {
+    messages: BTreeMap<Seq, Delivery>,
+    last: Seq,
+    /// Positions of the ids that came within the dedupe window.
+    ids: BTreeMap<MessageId, Seq>,
+    /// The same ids, oldest first.
+    recent: VecDeque<(Time, MessageId)>,
+    floor: Seq,
+    epoch: Epoch,
+    /// How often an inbox was opened: only the latest may go on.
+    openings: u64,
+    /// When the latest message that was trimmed away had been stored.
+    trimmed: Option<Time>,
+}
+
+impl StreamState {
+    fn append(&mut self, message: NewMessage, now: Time) -> Appended {
+        while let Some((_, id)) = self.recent.pop_front_if(|(stored, _)| stored.plus(DEDUPE_WINDOW) <= now) {
+            self.ids.remove(&id);
+        }
+        if let Some(seq) = self.ids.get(&message.id) {
+            return Appended { seq: *seq, duplicate: true };
+        }
+        self.last.0 += 1;
+        let seq = self.last;
+        self.ids.insert(message.id.clone(), seq);
+        self.recent.push_back((now, message.id.clone()));
+        let NewMessage { queue: _, to, id, committed, headers, body } = message;
+        let committed = Some(committed.unwrap_or(now));
+        self.messages.insert(seq, Delivery { to, seq, time: now, id, committed, headers, body });
+        Appended { seq, duplicate: false }
+    }
+
+    fn behind(&self, after: Seq) -> impl Iterator<Item = &Delivery> {
+        self.messages.range(Seq(after.0.saturating_add(1))..).map(|(_, delivery)| delivery)
+    }
+}
+
+impl Shared {
+    fn bucket_of(&self, actor: &ActorId) -> BucketId {
+        let buckets = u16::try_from(self.inboxes.len()).unwrap_or(1);
+        BucketId { number: actor.slot().bucket_number(buckets), incarnation: 1 }
+    }
+
+    fn stream(&self, bucket: BucketId) -> Result<&Stream, Error> {
+        let known = self.inboxes.get(usize::from(bucket.number)).filter(|_| bucket.incarnation == 1);
+        known.ok_or(Error::Closed)
+    }
+}
+
+#[async_trait]
+impl Log for Streams {
+    fn now(&self) -> Result<Time, Error> {
+        Ok(self.shared.clock.now())
+    }
+
+    fn buckets(&self) -> Vec<BucketId> {
+        (0_u16..).zip(&self.shared.inboxes).map(|(number, _)| BucketId { number, incarnation: 1 }).collect()
+    }
+
+    fn bucket_of(&self, actor: &ActorId) -> BucketId {
+        self.shared.bucket_of(actor)
+    }
+
+    async fn append(&self, messages: Vec<NewMessage>) -> Result<Vec<Appended>, Error> {
+        check_messages(&messages)?;
+        let mut appended = Vec::with_capacity(messages.len());
+        for message in messages {
+            let stream = match message.queue {
+                Queue::Inbox => self.shared.stream(self.shared.bucket_of(&message.to))?,
+                Queue::DeadLetters => &self.shared.dead_letters,
+            };
+            let mut state = lock(&stream.state);
+            // Asked under the lock, so that times grow with positions.
+            appended.push(state.append(message, self.shared.clock.now()));
+            drop(state);
+            stream.changed.notify_waiters();
+        }
+        Ok(appended)
+    }
+
+    async fn inbox(&self, bucket: BucketId, epoch: Epoch) -> Result<Box<dyn Inbox>, Error> {
+        let stream = self.shared.stream(bucket)?;
+        let mut state = lock(&stream.state);
+        if epoch < state.epoch {
+            return Err(Error::Closed);
+        }
+        state.epoch = epoch;
+        state.openings += 1;
+        stream.changed.notify_waiters();
+        let (opening, floor) = (state.openings, state.floor);
+        Ok(Box::new(Reader { shared: Arc::clone(&self.shared), bucket, opening, floor, position: floor }))
+    }
+
+    async fn read(
+        &self,
+        queue: Queue,
+        actor: Option<&ActorId>,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, Error> {
+        let stream = match (queue, actor) {
+            (Queue::Inbox, Some(actor)) => self.shared.stream(self.shared.bucket_of(actor))?,
+            (Queue::Inbox, None) => return Ok(Vec::new()),
+            (Queue::DeadLetters, _) => &self.shared.dead_letters,
+        };
+        let wanted = |delivery: &&Delivery| actor.is_none_or(|actor| *actor == delivery.to);
+        Ok(lock(&stream.state).behind(after).filter(wanted).take(limit).cloned().collect())
+    }
+
+    async fn remove_dead_letter(&self, seq: Seq) -> Result<bool, Error> {
+        Ok(lock(&self.shared.dead_letters.state).messages.remove(&seq).is_some())
+    }
+
+    async fn find(&self, actor: &ActorId, since: Time, before: Seq, ids: &[MessageId]) -> Result<History, Error> {
+        let state = lock(&self.shared.stream(self.shared.bucket_of(actor))?.state);
+        let mut found: BTreeMap<&MessageId, Seq> = BTreeMap::new();
+        for (seq, delivery) in state.messages.range(..before) {
+            if delivery.time >= since && delivery.to == *actor && ids.contains(&delivery.id) {
+                found.entry(&delivery.id).or_insert(*seq);
+            }
+        }
+        Ok(History {
+            found: found.into_iter().map(|(id, seq)| (id.clone(), seq)).collect(),
+            complete: state.trimmed.is_none_or(|trimmed| trimmed < since),
+        })
+    }
+
+    fn notify(&self, notice: Notice) {
+        self.shared.followers.notify(notice);
+    }
+
+    fn is_followed(&self, channel: &str) -> bool {
+        self.shared.followers.is_followed(channel)
+    }
+
+    async fn follow(&self, prefix: &str) -> Result<Follow, Error> {
+        self.shared.followers.follow(prefix)
+    }
+}
+
+struct Reader {
+    shared: Arc<Shared>,
+    bucket: BucketId,
+    opening: u64,
+    floor: Seq,
+    position: Seq,
+}
+
+impl Reader {
+    /// Does something with the stream, as long as no later inbox was opened.
+    fn with<T>(&self, act: impl FnOnce(&mut StreamState) -> T) -> Result<T, Error> {
+        let mut state = lock(&self.shared.stream(self.bucket)?.state);
+        if state.openings == self.opening { Ok(act(&mut state)) } else { Err(Error::Closed) }
+    }
+}
+
+#[async_trait]
+impl Inbox for Reader {
+    fn floor(&self) -> Seq {
+        self.floor
+    }
+
+    async fn next(&mut self) -> Result<Delivery, Error> {
+        loop {
+            // Made before looking, so that what comes in between wakes us. Dropping it loses nothing.
+            let shared = Arc::clone(&self.shared);
+            let changed = shared.stream(self.bucket)?.changed.notified();
+            if let Some(delivery) = self.with(|state| state.behind(self.position).next().cloned())? {
+                self.position = delivery.seq;
+                return Ok(delivery);
+            }
+            changed.await;
+        }
+    }
+
+    async fn ack(&mut self, seq: Seq) -> Result<(), Error> {
+        self.with(|state| state.floor = state.floor.max(seq.min(state.last)))
+    }
+
+    async fn trim(&mut self, seq: Seq) -> Result<(), Error> {
+        self.with(|state| {
+            let kept = state.messages.split_off(&seq);
+            let trimmed = std::mem::replace(&mut state.messages, kept);
+            if let Some((_, latest)) = trimmed.last_key_value() {
+                state.trimmed = Some(latest.time);
+            }
+        })
+    }
+}
+
+struct Rows {
+    clock: Arc<Clock>,
+    state: Mutex<RowsState>,
+    watchers: Watchers,
+}
+
+#[derive(Default)]
+struct RowsState {
+    entries: BTreeMap<String, Entry>,
+    /// The rows that expire, soonest first.
+    expiries: BTreeMap<(Time, String), Revision>,
+    revision: Revision,
+}
+
+impl Rows {
+    /// Does something with the rows that have not expired.
+    fn with<T>(&self, act: impl FnOnce(&mut RowsState, Time) -> T) -> T {
+        let mut state = lock(&self.state);
+        let now = self.clock.now();
+        while let Some(((expires, key), revision)) = state.expiries.pop_first() {
+            if expires > now {
+                state.expiries.insert((expires, key), revision);
+                break;
+            }
+            if state.entries.get(&key).is_some_and(|entry| entry.revision == revision) {
+                state.entries.remove(&key);
+                self.watchers.tell(&key, None);
+            }
+        }
+        act(&mut state, now)
+    }
+
+    fn change(&self, key: &str, expect: Expect, entry: Option<Entry>, expires_after: Option<Duration>) -> Put {
+        self.with(|state, now| {
+            let found = state.entries.get(key).map(|entry| entry.revision);
+            let as_expected = match expect {
+                Expect::Any => true,
+                Expect::Absent => found.is_none(),
+                Expect::Revision(revision) => found == Some(revision),
+            };
+            if !as_expected {
+                return Put::Refused;
+            }
+            state.revision.0 += 1;
+            let revision = state.revision;
+            let entry = entry.map(|entry| Entry { revision, ..entry });
+            self.watchers.tell(key, entry.as_ref());
+            match entry {
+                Some(entry) => state.entries.insert(key.into(), entry),
+                None => state.entries.remove(key),
+            };
+            if let Some(span) = expires_after {
+                state.expiries.insert((now.plus(span), key.into()), revision);
+            }
+            Put::Written(revision)
+        })
+    }
+}
+
+#[async_trait]
+impl Table for Rows {
+    async fn get(&self, key: &str) -> Result<Option<Entry>, Error> {
+        Ok(self.with(|state, _| state.entries.get(key).cloned()))
+    }
+
+    async fn put(
+        &self,
+        key: &str,
+        value: Bytes,
+        headers: Headers,
+        expect: Expect,
+        expires_after: Option<Duration>,
+    ) -> Result<Put, Error> {
+        check_row(&value, &headers)?;
+        Ok(self.change(key, expect, Some(Entry { value, headers, revision: Revision(0) }), expires_after))
+    }
+
+    async fn delete(&self, key: &str, expect: Expect) -> Result<Put, Error> {
+        Ok(self.change(key, expect, None, None))
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, Error> {
+        let from =
+            after.map_or(Included(prefix), |after| if after < prefix { Included(prefix) } else { Excluded(after) });
+        Ok(self.with(|state, _| {
+            let keys = state.entries.range::<str, _>((from, Unbounded)).map(|(key, _)| key);
+            keys.take_while(|key| key.starts_with(prefix)).take(limit).cloned().collect()
+        }))
+    }
+
+    async fn watch(&self, prefix: &str) -> Result<Watch, Error> {
+        self.watchers.watch(prefix)
+    }
+}
+
+#[derive(Default)]
+struct Components {
+    by_digest: Mutex<BTreeMap<Digest, Bytes>>,
+}
+
+#[async_trait]
+impl Blobs for Components {
+    async fn put(&self, bytes: Bytes) -> Result<Digest, Error> {
+        let digest = Digest::of(&bytes);
+        lock(&self.by_digest).insert(digest, bytes);
+        Ok(digest)
+    }
+
+    async fn get(&self, digest: &Digest) -> Result<Option<Bytes>, Error> {
+        // Memory does not rot, so the digest is not computed again.
+        Ok(lock(&self.by_digest).get(digest).cloned())
+    }
+}

@@ -1,0 +1,253 @@
+//! What the loop and the activations of one owned bucket share: its claim, its mailboxes, its way of waiting for the store.
+//! Made by `inbox` for each claim; an activation belongs to one bucket under one epoch and never outlives them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use quick_cache::sync::Cache;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::backend::{Backend, Delivery, Error};
+use crate::clock::Time;
+use crate::commit::Loaded;
+use crate::config;
+use crate::id::{ActorId, BucketId, Epoch, Seq};
+use crate::mailbox::Mailboxes;
+use crate::registry::Registry;
+
+/// Waits between tries while the store does not serve.
+const PATIENCE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
+
+/// What every bucket of a node works with.
+pub(crate) struct Context {
+    pub(crate) backend: Backend,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) settings: config::Node,
+    pub(crate) retention: Duration,
+    /// Keys all randomness that guests see.
+    pub(crate) secret: [u8; 32],
+    /// Records of actors that were active lately. May be stale: the compare-and-swap finds out.
+    pub(crate) records: Cache<ActorId, Loaded, RecordSize>,
+    /// Memory for waiting messages, in KiB.
+    pub(crate) memory: Arc<Semaphore>,
+    pub(crate) vitals: Vitals,
+    /// Trimming never goes past what an unfinished message of any bucket may still need.
+    pub(crate) oldest: Oldest,
+    pub(crate) tasks: TaskTracker,
+    /// Where activations run.
+    pub(crate) guests: tokio::runtime::Handle,
+    /// Finish what is in work and take nothing new.
+    pub(crate) draining: CancellationToken,
+    /// End now.
+    pub(crate) ended: CancellationToken,
+}
+
+/// Weighs cached records by their size.
+#[derive(Debug, Clone)]
+pub(crate) struct RecordSize;
+
+impl quick_cache::Weighter<ActorId, Loaded> for RecordSize {
+    fn weight(&self, _: &ActorId, loaded: &Loaded) -> u64 {
+        u64::try_from(loaded.record.size()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Context {
+    /// What a waiting message costs of the mailboxes' memory, in KiB.
+    pub(crate) fn weight(&self, delivery: &Delivery) -> u32 {
+        let headers: usize = delivery.headers.0.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let kib = 1 + (delivery.body.len() + headers) / 1024;
+        u32::try_from(kib.min(self.settings.mailbox_bytes_max / 1024)).unwrap_or(u32::MAX)
+    }
+}
+
+/// For each bucket, when its oldest unfinished message was stored. Its actors' outboxes may be handed over again, however
+/// old they are, and whoever receives such a copy must still find the first one.
+#[derive(Debug, Default)]
+pub(crate) struct Oldest(Mutex<BTreeMap<BucketId, Option<Time>>>);
+
+impl Oldest {
+    /// Notes it for one bucket; none: all its messages are done.
+    pub(crate) fn note(&self, bucket: BucketId, oldest: Option<Time>) {
+        lock(&self.0).insert(bucket, oldest);
+    }
+
+    /// The oldest of all buckets.
+    pub(crate) fn of_all(&self) -> Option<Time> {
+        lock(&self.0).values().flatten().min().copied()
+    }
+}
+
+/// Where a bucket's claim is kept. Its row is rewritten only when the owner changes: its revision is the epoch.
+pub(crate) fn claim_key(bucket: BucketId) -> String {
+    format!("own.{:02x}", bucket.number)
+}
+
+/// How the node feels: what readiness tells.
+#[derive(Debug, Default)]
+pub(crate) struct Vitals {
+    /// Calls that wait for the store to serve again.
+    waiting: AtomicUsize,
+    trouble: Mutex<Option<String>>,
+}
+
+impl Vitals {
+    /// Why the node does not serve, if it does not.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        let stopped = lock(&self.trouble).clone();
+        let waits = || (self.waiting.load(Ordering::Relaxed) > 0).then(|| "the store does not serve".to_owned());
+        stopped.or_else(waits)
+    }
+
+    /// A bucket cannot go on: a human must act.
+    pub(crate) fn stop(&self, why: String) {
+        tracing::error!(why, "a bucket stopped");
+        lock(&self.trouble).get_or_insert(why);
+    }
+}
+
+/// One bucket under one claim.
+pub(crate) struct Bucket {
+    pub(crate) id: BucketId,
+    pub(crate) epoch: Epoch,
+    pub(crate) context: Arc<Context>,
+    mailboxes: Mutex<Mailboxes>,
+    floor: AtomicU64,
+    /// Messages were done: the watermark may have moved.
+    pub(crate) moved: Notify,
+    /// Deleted actors whose tombstone is given an end once the floor has passed it.
+    tombstones: Mutex<BTreeMap<Seq, ActorId>>,
+    /// The claim is over: stand down.
+    pub(crate) lost: CancellationToken,
+}
+
+impl Bucket {
+    /// A bucket that was acknowledged up to `floor` when it was claimed.
+    pub(crate) fn new(id: BucketId, epoch: Epoch, floor: Seq, context: Arc<Context>) -> Self {
+        let mailboxes = Mutex::new(Mailboxes::new(floor, context.settings.mailbox_messages_max));
+        let lost = context.ended.child_token();
+        let (floor, moved, tombstones) = (AtomicU64::new(floor.0), Notify::new(), Mutex::default());
+        Self { id, epoch, context, mailboxes, floor, moved, tombstones, lost }
+    }
+
+    /// The mailboxes. Held for moments only, never across a wait.
+    pub(crate) fn mailboxes(&self) -> MutexGuard<'_, Mailboxes> {
+        lock(&self.mailboxes)
+    }
+
+    /// Everything up to here is acknowledged: outboxes up to here were handed over.
+    pub(crate) fn floor(&self) -> Seq {
+        Seq(self.floor.load(Ordering::Acquire))
+    }
+
+    /// The floor moved up.
+    pub(crate) fn set_floor(&self, floor: Seq) {
+        self.floor.fetch_max(floor.0, Ordering::AcqRel);
+    }
+
+    /// Messages are done: their effects are stored and handed over.
+    pub(crate) fn done(&self, seqs: impl Iterator<Item = Seq>) {
+        let mut mailboxes = self.mailboxes();
+        seqs.for_each(|seq| mailboxes.done(seq));
+        self.moved.notify_one();
+    }
+
+    /// Memory for a message that waits. Waits for it.
+    ///
+    /// # Errors
+    /// `Closed`: the claim is over.
+    pub(crate) async fn memory(&self, delivery: &Delivery) -> Result<OwnedSemaphorePermit, Error> {
+        tokio::select! {
+            biased;
+            // Dropping the acquisition is safe: it loses a place in the queue and nothing else.
+            () = self.lost.cancelled() => Err(Error::Closed),
+            permit = self.context.memory.clone().acquire_many_owned(self.context.weight(delivery)) => {
+                permit.map_err(|_| Error::Closed)
+            }
+        }
+    }
+
+    /// Looks whether the claim still stands, after a record was written by somebody else.
+    ///
+    /// # Errors
+    /// `Closed`: it does not; the bucket stands down.
+    pub(crate) async fn check_claim(&self) -> Result<(), Error> {
+        let (table, key) = (&self.context.backend.actors, claim_key(self.id));
+        let row = self.patiently("claim", || table.get(&key)).await?;
+        if row.is_some_and(|row| row.revision.0 == self.epoch.0) {
+            return Ok(());
+        }
+        tracing::warn!(bucket = %self.id, epoch = %self.epoch, "the claim is over: standing down");
+        self.lost.cancel();
+        Err(Error::Closed)
+    }
+
+    /// A deleted actor's record is given an end once the floor has passed its position.
+    pub(crate) fn remember_tombstone(&self, position: Seq, actor: ActorId) {
+        lock(&self.tombstones).insert(position, actor);
+    }
+
+    /// Deleted actors whose tombstones the floor has passed.
+    pub(crate) fn passed_tombstones(&self) -> BTreeMap<Seq, ActorId> {
+        let mut tombstones = lock(&self.tombstones);
+        let later = tombstones.split_off(&Seq(self.floor().0 + 1));
+        std::mem::replace(&mut tombstones, later)
+    }
+
+    /// The bucket cannot go on. It stays stopped until the host is started again.
+    pub(crate) fn stop(&self, why: String) {
+        self.context.vitals.stop(format!("bucket {}: {why}", self.id));
+        self.lost.cancel();
+    }
+
+    /// Calls the store until it answers, in growing intervals, for as long as it takes.
+    ///
+    /// # Errors
+    /// What trying again cannot help, and `Closed` when the claim is over.
+    pub(crate) async fn patiently<T, Call, Answer>(&self, what: &'static str, call: Call) -> Result<T, Error>
+    where
+        Call: FnMut() -> Answer,
+        Answer: Future<Output = Result<T, Error>>,
+    {
+        let mut waits: Option<Waits<'_>> = None;
+        let pace = ExponentialBuilder::new().with_min_delay(PATIENCE.0).with_max_delay(PATIENCE.1).without_max_times();
+        let answer = call.retry(pace).when(Error::is_retryable).notify(|error, _| {
+            if waits.is_none() {
+                tracing::warn!(%error, what, bucket = %self.id, "waiting for the store");
+                waits = Some(Waits::begin(&self.context.vitals));
+            }
+        });
+        tokio::select! {
+            biased;
+            // Dropping the call is safe: an unanswered write is unknown, and whoever comes next reads the record first.
+            () = self.lost.cancelled() => Err(Error::Closed),
+            answer = answer => answer,
+        }
+    }
+}
+
+/// Counts a call that waits for the store, as long as it lives.
+struct Waits<'a>(&'a Vitals);
+
+impl<'a> Waits<'a> {
+    fn begin(vitals: &'a Vitals) -> Self {
+        vitals.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(vitals)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Locks; what a panicking task left behind is bookkeeping that stays consistent between statements.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,111 @@
+//! `hydra dev` itself: starts a host, deploys, reloads, and prints turns and log lines as they happen.
+//! The host is the same as under `hydra host`; only defaults and output differ.
+//! Never writes outside the store's folder.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use hydra::config::Config;
+use hydra::events::{self, Events};
+use hydra::id::Kind;
+
+use super::reload::Sources;
+use super::watch::Watch;
+use crate::cli::host::{self, Running};
+use crate::cli::settings::{Settings, given};
+use crate::cli::{deploy, event_lines, output};
+
+/// How long Ctrl-C waits for what is in work: nobody likes to wait for a prompt.
+const DRAIN_LIMIT: Duration = Duration::from_millis(1_500);
+/// Where a host is, unless told otherwise: no --url needed.
+const DEFAULT_PORT: u16 = 8420;
+/// Where the settings of this verb come from that nobody gave.
+const ORIGIN: &str = "hydra dev";
+
+/// Run a host that deploys and reloads what you build
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  hydra dev .                              this folder's actor.toml\n  \
+                  hydra dev sample-actors/counter sample-actors/echo\n  hydra dev target/wasm32-wasip2/release/counter.wasm\n\n\
+                  The store is .hydra in the working folder and stays: delete it to begin anew.\n\
+                  State, timers and mailboxes survive a reload. Ctrl-C finishes what is in work and exits 0.")]
+pub(in crate::cli) struct Dev {
+    /// A .wasm, or a folder with an actor.toml; it need not be built yet
+    #[arg(default_value = ".")]
+    paths: Vec<PathBuf>,
+    /// Whose messages it handles, for a single path [default: as the manifest says, else the file's name]
+    #[arg(long, value_parser = deploy::parse_kind)]
+    kind: Option<Kind>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+impl Dev {
+    /// The settings in force: a developer's machine need not survive power loss, and turns are printed, not logged.
+    ///
+    /// # Errors
+    /// Every mistake in them.
+    pub(in crate::cli) fn config(&self) -> Result<Config> {
+        let defaults = vec![given("store.durability", "os", ORIGIN), given("telemetry.log", "warn", ORIGIN)];
+        Ok(self.settings.load(defaults)?.config)
+    }
+
+    /// Runs until a signal.
+    ///
+    /// # Errors
+    /// There is nothing to deploy, or the host cannot start.
+    pub(in crate::cli) fn run(self, config: Config) -> Result<()> {
+        if self.kind.is_some() && self.paths.len() > 1 {
+            bail!("--kind names one kind, but there are {} paths: name kinds in their actor.toml", self.paths.len());
+        }
+        let sources = Sources::find(&self.paths, self.kind.as_ref())?;
+        host::run(config, DRAIN_LIMIT, |running| follow(running, sources))
+    }
+}
+
+/// Deploys, reloads and prints, for as long as the host runs.
+fn follow(running: &Running, mut sources: Sources) -> impl Future<Output = Result<()>> + use<> {
+    let registry = running.registry.clone();
+    let backend = running.backend.clone();
+    let address = running.address;
+    async move {
+        let events = events::follow(backend.log.as_ref()).await?;
+        let mut watch = Watch::new()?;
+        greet(&sources, address)?;
+        let reload = async {
+            loop {
+                sources.deploy_new(&registry).await?;
+                // A folder that is watched from now on may have got its file just before: look again.
+                if !watch.set(&sources.files())? {
+                    watch.changed().await;
+                }
+            }
+        };
+        // Neither branch ends but with an error, and then the host ends; a dropped deploy did not happen.
+        tokio::select! {
+            biased;
+            ended = print(events) => ended,
+            ended = reload => ended,
+        }
+    }
+}
+
+async fn print(mut events: Events) -> Result<()> {
+    while let Some(event) = events.next().await {
+        output::text(&event_lines::line(&event))?;
+    }
+    // The store ends its followers when it closes; the signal that closes it ends us too.
+    std::future::pending().await
+}
+
+/// What to try, in the words of this very host.
+fn greet(sources: &Sources, address: std::net::SocketAddr) -> Result<()> {
+    let url = if address.port() == DEFAULT_PORT { String::new() } else { format!(" --url http://{address}") };
+    let mut text = format!("hydra dev at http://{address}; in another terminal, try\n");
+    for kind in sources.kinds() {
+        text += &format!("  hydra ask {kind}/alice SUBJECT BODY{url}\n");
+    }
+    text += &format!("  hydra actor ls{url}\n  hydra dlq ls{url}\n");
+    output::text(&text)
+}

@@ -1,0 +1,142 @@
+//! `hydra host`: a host in the foreground, until a signal ends it; and how a host is put together, for `dev` too.
+//! Starts the two runtimes: guests on one, network and control on the other, so that neither waits for the other.
+//! Never prints a result: a host only logs.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::process;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use hydra::backend::Backend;
+use hydra::config::Config;
+use hydra::node::Node;
+use hydra::registry::Registry;
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use super::settings::Settings;
+use super::signals::Signals;
+
+/// How long a host that was asked to end finishes what is in work.
+const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+/// How long threads that compile may go on once everything else has ended.
+const THREADS_LIMIT: Duration = Duration::from_millis(100);
+
+/// Run a host in the foreground
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  hydra host --data /var/lib/hydra --http 127.0.0.1:8420\n  \
+                  HYDRA_HTTP_TOKEN=… hydra host --data /var/lib/hydra --http 0.0.0.0:8420\n\n\
+                  SIGTERM or Ctrl-C finishes what is in work and exits 0; a second one exits at once.")]
+pub(super) struct Host {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+impl Host {
+    /// The settings in force.
+    ///
+    /// # Errors
+    /// Every mistake in them.
+    pub(super) fn config(&self) -> Result<Config> {
+        Ok(self.settings.load(Vec::new())?.config)
+    }
+
+    /// Runs until a signal.
+    ///
+    /// # Errors
+    /// The host cannot start: the text says why.
+    pub(super) fn run(self, config: Config) -> Result<()> {
+        run(config, DRAIN_LIMIT, |_| std::future::pending())
+    }
+}
+
+/// A running host, as `dev` uses it.
+pub(super) struct Running {
+    /// Serves the actors.
+    node: Node,
+    /// Deploys go here.
+    pub(super) registry: Arc<Registry>,
+    /// Events are followed here.
+    pub(super) backend: Backend,
+    /// Where it listens.
+    pub(super) address: SocketAddr,
+}
+
+/// Puts a host together: store, registry, node, HTTP API, in this order.
+///
+/// # Errors
+/// The store is held by another process, the address is taken, …: the text says what to do.
+async fn start(config: &Config, guests: &Handle) -> Result<Running> {
+    let _ = guests;
+    bail!("this build has no store to open at {}", config.store.dir.display())
+}
+
+impl Running {
+    /// Refuses new requests, finishes what is in work, and ends, at the latest after `limit`.
+    async fn drain(self, limit: Duration) {
+        self.node.drain(limit).await;
+    }
+}
+
+/// Runs a host until a signal, with `beside` going on as long as it does.
+///
+/// # Errors
+/// The host cannot start, or `beside` cannot go on.
+pub(super) fn run<F>(config: Config, drain_limit: Duration, beside: impl FnOnce(&Running) -> F) -> Result<()>
+where
+    F: Future<Output = Result<()>>,
+{
+    let guests = guest_runtime(&config)?;
+    let network = Builder::new_multi_thread().thread_name("hydra-network").enable_all().build()?;
+    let ended = network.block_on(serve(&config, guests.handle(), drain_limit, beside));
+    // A compilation cannot be stopped and nothing of it is lost: it does not hold up the end.
+    guests.shutdown_timeout(THREADS_LIMIT);
+    network.shutdown_timeout(THREADS_LIMIT);
+    ended
+}
+
+/// Both intervals at 1: a guest that yields lets everybody else run first, wake-ups from outside included.
+fn guest_runtime(config: &Config) -> Result<Runtime> {
+    let mut builder = Builder::new_multi_thread();
+    if config.node.guest_threads > 0 {
+        builder.worker_threads(config.node.guest_threads);
+    }
+    builder.thread_name("hydra-guests").global_queue_interval(1).event_interval(1).enable_all();
+    builder.build().context("start the threads that run guests")
+}
+
+async fn serve<F>(
+    config: &Config,
+    guests: &Handle,
+    drain_limit: Duration,
+    beside: impl FnOnce(&Running) -> F,
+) -> Result<()>
+where
+    F: Future<Output = Result<()>>,
+{
+    let mut signals = Signals::listen()?;
+    // Dropping `start` is safe: whatever it opened closes, and a store survives worse.
+    let running = tokio::select! {
+        biased;
+        () = signals.next() => return Ok(()),
+        running = start(config, guests) => running?,
+    };
+    tracing::info!(address = %running.address, store = %config.store.dir.display(), "the host serves");
+    // Dropping `beside` is safe: it only watches files, deploys and prints. A deploy that was cut off did not happen.
+    let ended = tokio::select! {
+        biased;
+        () = signals.next() => Ok(()),
+        ended = beside(&running) => ended,
+    };
+    tracing::info!("the host drains");
+    // Dropping the drain is what a second signal asks for: the process ends, and the next start goes on from the log.
+    tokio::select! {
+        biased;
+        () = signals.next() => process::exit(1),
+        () = running.drain(drain_limit) => {}
+    }
+    tracing::info!("the host has ended");
+    ended
+}

@@ -1,0 +1,35 @@
+//! The command line: one file per verb, and what they share.
+//!
+//! `arguments` parses and dispatches. `api` is the only way to a host: every verb but `host`, `dev` and `store`
+//! talks to it over HTTP. `output` prints: results to standard output, the rest to standard error.
+//! Nothing here is part of the library, and nothing but `host.rs` starts one.
+
+mod actor;
+mod api;
+mod arguments;
+mod bench;
+mod completions;
+mod component;
+mod config;
+mod deploy;
+mod dev;
+mod dlq;
+mod doctor;
+mod event_lines;
+mod grouped_help;
+mod host;
+mod input;
+mod kind;
+mod new;
+mod output;
+mod problem;
+mod rollback;
+mod send;
+mod settings;
+mod signals;
+mod state;
+mod store;
+mod tail;
+
+pub(crate) use arguments::Cli;
+pub(crate) use output::report;

@@ -1,0 +1,64 @@
+//! `hydra store check|backup`: looks over and copies the store of a host that does not run.
+//! The only verb that opens a store itself. Never writes into it.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+
+use super::output::Output;
+use super::settings::Settings;
+
+/// Check or copy the store of a stopped host
+#[derive(Debug, Subcommand)]
+pub(super) enum Store {
+    /// Look the whole store over; exit 1 if anything is damaged
+    Check(Check),
+    /// Copy the store into a new folder
+    Backup(Backup),
+}
+
+/// Which store.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Which store, and where its copy goes.
+#[derive(Debug, Args)]
+pub(super) struct Backup {
+    /// The folder to make
+    to: PathBuf,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+impl Store {
+    /// Does it.
+    ///
+    /// # Errors
+    /// A host has the store open, it is damaged, or the copy cannot be written.
+    pub(super) fn run(self, output: &Output) -> Result<()> {
+        match self {
+            Self::Check(check) => check.run(output),
+            Self::Backup(backup) => backup.run(output),
+        }
+    }
+}
+
+impl Check {
+    fn run(self, output: &Output) -> Result<()> {
+        let store = self.settings.store()?;
+        let _ = output;
+        bail!("{}: this build cannot check a store", store.dir.display())
+    }
+}
+
+impl Backup {
+    fn run(self, output: &Output) -> Result<()> {
+        let store = self.settings.store()?;
+        let _ = output;
+        bail!("{}: this build cannot copy a store to {}", store.dir.display(), self.to.display())
+    }
+}

@@ -1,0 +1,246 @@
+//! (6) The commit: one compare-and-swap write of the actor's record, then its outbox.
+//! Called by `activation`, calls the backend's table and log. The record's write decides everything: before it nothing
+//! happened, after it everything will. Never overwrites an outbox that is not handed over yet.
+
+use crate::backend::{Backend, Error, Expect, NewMessage, Notice, Put, Queue};
+use crate::bucket::Bucket;
+use crate::deadletter;
+use crate::effects::StateChange;
+use crate::id::{ActorId, Cursor, Revision};
+use crate::keys;
+use crate::message::Message;
+use crate::names::MessageId;
+use crate::outbox::{self, Entry};
+use crate::record::{self, Record, Status};
+use crate::turn::Settled;
+
+/// An actor's record as it was last read or written.
+#[derive(Debug, Clone)]
+pub(crate) struct Loaded {
+    /// What it says; its outbox is empty once it was handed over.
+    pub(crate) record: Record,
+    /// None: there is no row yet.
+    pub(crate) revision: Option<Revision>,
+}
+
+/// A record in the making: one or more turns that become true together.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) record: Record,
+    bytes: usize,
+    turns: usize,
+    changed: bool,
+}
+
+impl Draft {
+    /// Begins behind what is stored.
+    pub(crate) fn new(loaded: &Loaded) -> Self {
+        let record = Record { outbox: Vec::new(), ..loaded.record.clone() };
+        Self { record, bytes: 0, turns: 0, changed: false }
+    }
+
+    /// Whether there is nothing to store.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.changed
+    }
+
+    /// How many turns it holds.
+    pub(crate) fn turns(&self) -> usize {
+        self.turns
+    }
+
+    /// Whether another turn may join: a single one always may.
+    pub(crate) fn fits(&self, settled: &Settled) -> bool {
+        let more: usize = settled.entries.iter().map(Entry::size).sum();
+        self.turns == 0 || self.bytes + more <= outbox::MERGED_BYTES_MAX
+    }
+
+    /// Joins a turn.
+    pub(crate) fn add(&mut self, cursor: Cursor, message: Option<&Message>, settled: Settled, now: crate::clock::Time) {
+        self.changed = true;
+        self.turns += 1;
+        self.bytes += settled.entries.iter().map(Entry::size).sum::<usize>();
+        self.record.cursor = Some(cursor);
+        match settled.state {
+            StateChange::Keep => {}
+            StateChange::Set(bytes) => {
+                self.record.state = Some(bytes);
+                self.record.status = Status::Active;
+                self.record.state_version = settled.code.map_or(self.record.state_version, |(_, version)| version);
+            }
+            StateChange::Delete => {
+                self.record.state = None;
+                self.record.status = Status::Deleted;
+            }
+        }
+        self.record.version = settled.code.map(|(digest, _)| digest).or(self.record.version);
+        self.record.outbox.extend(settled.entries);
+        if let Some(message) = message.filter(|_| !settled.repeated) {
+            keys::remember(&mut self.record.keys, message, settled.answer.as_ref(), now);
+        }
+    }
+
+    /// Changes the record as an operator says.
+    pub(crate) fn operate(&mut self, position: Cursor, change: impl FnOnce(&mut Record)) {
+        self.changed = true;
+        self.record.operator = Some(position);
+        change(&mut self.record);
+    }
+
+    /// Suspends the actor with this commit.
+    pub(crate) fn suspend(&mut self, problem: crate::message::Problem) {
+        self.changed = true;
+        self.record.status = Status::Suspended(problem);
+    }
+}
+
+/// What became of a draft.
+#[derive(Debug)]
+pub(crate) enum Committed {
+    /// Stored and handed over.
+    Done(Box<Loaded>),
+    /// Somebody else wrote the record: nothing of it happened.
+    Refused,
+    /// The store takes no record of this size: nothing of it happened.
+    TooLarge(Error),
+}
+
+/// Stores a draft and hands over its outbox. Waits as long as the store does not serve.
+///
+/// # Errors
+/// `Error::Closed` and `Error::Damaged`: the bucket cannot go on.
+pub(crate) async fn commit(
+    bucket: &Bucket,
+    actor: &ActorId,
+    loaded: &Loaded,
+    draft: Draft,
+) -> Result<Committed, Error> {
+    let backend = &bucket.context.backend;
+    let mut record = draft.record;
+    record.epoch = bucket.epoch;
+    record.committed = bucket.patiently("time", || async { backend.log.now() }).await?;
+    match store(bucket, actor, loaded.revision, &record).await {
+        Ok(Put::Refused) => Ok(Committed::Refused),
+        Err(error @ Error::TooLarge { .. }) => Ok(Committed::TooLarge(error)),
+        Err(error) => Err(error),
+        Ok(Put::Written(revision)) => {
+            hand_over(bucket, actor, &record).await?;
+            record.outbox = Vec::new();
+            Ok(Committed::Done(Box::new(Loaded { record, revision: Some(revision) })))
+        }
+    }
+}
+
+/// Writes the record if it is as it was read. An unknown outcome is read back.
+async fn store(bucket: &Bucket, actor: &ActorId, before: Option<Revision>, record: &Record) -> Result<Put, Error> {
+    let table = &bucket.context.backend.actors;
+    let key = record::key(actor);
+    let expect = before.map_or(Expect::Absent, Expect::Revision);
+    let (value, headers) = record.encode();
+    bucket
+        .patiently("record", || async {
+            match table.put(&key, value.clone(), headers.clone(), expect, None).await {
+                Err(Error::Unknown { reason }) => match table.get(&key).await? {
+                    Some(entry) if (&entry.value, &entry.headers) == (&value, &headers) => {
+                        Ok(Put::Written(entry.revision))
+                    }
+                    found if found.as_ref().map(|entry| entry.revision) == before => Err(Error::Unknown { reason }),
+                    _ => Ok(Put::Refused),
+                },
+                other => other,
+            }
+        })
+        .await
+}
+
+/// Hands over a stored outbox: answers at once, then messages and dead letters, all awaited. Repeating it does no harm.
+///
+/// # Errors
+/// `Error::Closed` and `Error::Damaged`: the bucket cannot go on.
+pub(crate) async fn hand_over(bucket: &Bucket, actor: &ActorId, record: &Record) -> Result<(), Error> {
+    let backend = &bucket.context.backend;
+    let mut messages = Vec::new();
+    for (index, entry) in record.outbox.iter().enumerate() {
+        match entry {
+            Entry::Answer { reply, answer } => {
+                let (headers, body) = answer.to_wire();
+                backend.log.notify(Notice { channel: reply.clone(), headers, body });
+            }
+            Entry::Send { .. } => {
+                messages.extend(record.cursor.and_then(|cursor| outgoing(actor, record, cursor, index, entry)))
+            }
+            Entry::DeadLetter { seq, .. } => {
+                let found = bucket
+                    .patiently("message", || backend.log.read(Queue::Inbox, Some(actor), seq.before(), 1))
+                    .await?;
+                let delivery = found.into_iter().find(|delivery| delivery.seq == *seq);
+                messages.extend(
+                    delivery.and_then(|delivery| deadletter::bury(bucket.id, &delivery, record.committed, entry)),
+                );
+            }
+        }
+    }
+    if !messages.is_empty() {
+        bucket.patiently("outbox", || append(backend, &messages)).await?;
+    }
+    Ok(())
+}
+
+async fn append(backend: &Backend, messages: &[NewMessage]) -> Result<(), Error> {
+    backend.log.append(messages.to_vec()).await.map(drop)
+}
+
+/// A message of the outbox as the log takes it: the same in every copy.
+fn outgoing(sender: &ActorId, record: &Record, cursor: Cursor, index: usize, entry: &Entry) -> Option<NewMessage> {
+    let Entry::Send { to, subject, headers, body, trace } = entry else { return None };
+    let message = Message {
+        id: MessageId::outbox(sender, cursor, index),
+        to: to.clone(),
+        sender: Some(sender.clone()),
+        subject: subject.clone(),
+        headers: headers.clone(),
+        body: body.clone(),
+        reply: None,
+        key: None,
+        trace: trace.clone(),
+    };
+    Some(NewMessage::to_inbox(message, Some(record.committed)))
+}
+
+/// Reads an actor's record, and hands over an outbox that may still be pending.
+///
+/// # Errors
+/// `Unreadable`: the actor cannot work until a human acts. `Store`: the bucket cannot go on.
+pub(crate) async fn load(bucket: &Bucket, actor: &ActorId) -> Result<Loaded, LoadError> {
+    let table = &bucket.context.backend.actors;
+    let key = record::key(actor);
+    let Some(entry) = bucket.patiently("record", || table.get(&key)).await? else {
+        return Ok(Loaded { record: Record::default(), revision: None });
+    };
+    let mut record = Record::decode(&entry)?;
+    if let Some(foreign) = record.position().filter(|position| position.bucket != bucket.id) {
+        return Err(LoadError::Incarnation { found: foreign });
+    }
+    if record.position().is_some_and(|position| position.seq > bucket.floor()) && !record.outbox.is_empty() {
+        hand_over(bucket, actor, &record).await?;
+    }
+    record.outbox = Vec::new();
+    Ok(Loaded { record, revision: Some(entry.revision) })
+}
+
+/// Why an actor's record cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    /// It was changed by hand or written by a newer host.
+    #[error(transparent)]
+    Unreadable(#[from] record::Error),
+    /// It belongs to a stream that this store never had.
+    #[error("the record's position {found} is in a bucket that this store does not know")]
+    Incarnation {
+        /// Where it says it is.
+        found: Cursor,
+    },
+    /// The bucket cannot go on.
+    #[error(transparent)]
+    Store(#[from] Error),
+}

@@ -1,0 +1,38 @@
+//! Late copies: messages that surface long after their content was fixed, when the log no longer recognises their ids.
+//! Asked by `activation` and `operator` before a message is handled. Never guesses: what the log forgot is doubtful.
+
+use crate::backend::{Delivery, Error, History};
+use crate::bucket::Bucket;
+use crate::id::ActorId;
+use crate::turn::LOOK_UP_FROM;
+
+/// What the log knows of earlier copies.
+#[derive(Debug)]
+pub(crate) struct Earlier {
+    history: History,
+    /// The log still has everything since the doubtful messages' contents were fixed.
+    pub(crate) complete: bool,
+}
+
+impl Earlier {
+    /// Looks for earlier copies of these messages of one actor, in one scan.
+    ///
+    /// # Errors
+    /// `Closed`, `Damaged`: the bucket cannot go on.
+    pub(crate) async fn find(bucket: &Bucket, actor: &ActorId, doubts: Vec<&Delivery>) -> Result<Self, Error> {
+        let fixed = doubts.iter().filter_map(|delivery| delivery.committed).min();
+        let last = doubts.iter().map(|delivery| delivery.seq).max();
+        let (Some(fixed), Some(last)) = (fixed, last) else {
+            return Ok(Self { history: History::default(), complete: true });
+        };
+        let ids: Vec<_> = doubts.iter().map(|delivery| delivery.id.clone()).collect();
+        let (since, log) = (fixed.minus(LOOK_UP_FROM), &bucket.context.backend.log);
+        let history = bucket.patiently("history", || log.find(actor, since, last, &ids)).await?;
+        Ok(Self { complete: history.complete, history })
+    }
+
+    /// Whether an earlier copy of this message stands before it.
+    pub(crate) fn has(&self, delivery: &Delivery) -> bool {
+        self.history.found.iter().any(|(id, seq)| id == &delivery.id && *seq < delivery.seq)
+    }
+}

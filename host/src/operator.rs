@@ -1,0 +1,219 @@
+//! What a human does to one actor: suspend, resume, skip, delete, set its state.
+//! Each is a message in the actor's own mailbox, so there is no second writer of records; but it does not wait behind the
+//! others, and the record remembers its position apart from theirs. Applied by `activation`, as a commit without a guest.
+
+use bytes::Bytes;
+
+use crate::activation::Activation;
+use crate::backend::{Delivery, Error, Notice, Queue};
+use crate::commit::{self, Committed, Draft, LoadError, Loaded};
+use crate::id::{BucketId, Cursor};
+use crate::late::Earlier;
+use crate::message::{Answer, Message, Problem, Status, header, reply_of};
+use crate::names::Subject;
+use crate::outbox::Entry;
+use crate::record::{self, Record};
+use crate::turn::{self, Admission};
+
+/// First word of an operation's subject.
+const PREFIX: &str = "operator";
+
+/// Messages read at once while looking for the one to skip.
+const PAGE: usize = 16;
+
+/// What an operator can do to one actor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operation {
+    /// Its messages wait until it is resumed.
+    Suspend,
+    /// It works again.
+    Resume,
+    /// The message it is stuck at becomes a dead letter.
+    Skip,
+    /// It is forgotten, as if it had deleted itself.
+    Delete,
+    /// Its state becomes these bytes.
+    SetState(Bytes),
+}
+
+impl Operation {
+    /// The subject and body that carry it.
+    #[must_use]
+    pub fn to_message(&self) -> (Subject, Bytes) {
+        let (name, body) = match self {
+            Self::Suspend => ("suspend", Bytes::new()),
+            Self::Resume => ("resume", Bytes::new()),
+            Self::Skip => ("skip", Bytes::new()),
+            Self::Delete => ("delete", Bytes::new()),
+            Self::SetState(bytes) => ("set-state", bytes.clone()),
+        };
+        (Subject::host(PREFIX, name), body)
+    }
+
+    fn from_message(message: &Message) -> Option<Self> {
+        match message.subject.as_str().strip_prefix(PREFIX)?.strip_prefix(':')? {
+            "suspend" => Some(Self::Suspend),
+            "resume" => Some(Self::Resume),
+            "skip" => Some(Self::Skip),
+            "delete" => Some(Self::Delete),
+            "set-state" => Some(Self::SetState(message.body.clone())),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a delivery is an operator's.
+pub(crate) fn is_operation(delivery: &Delivery) -> bool {
+    let subject = delivery.headers.get(header::SUBJECT);
+    subject.and_then(|subject| subject.split_once(':')).is_some_and(|(prefix, _)| prefix == PREFIX)
+}
+
+/// Applies an operation: at once, exactly once, whatever waits.
+///
+/// # Errors
+/// `Closed`, `Damaged`: the bucket cannot go on.
+pub(crate) async fn apply(activation: &Activation, delivery: Delivery) -> Result<(), Error> {
+    let (bucket, actor) = (&activation.bucket, &activation.actor);
+    let message = Message::from_log(delivery.id.clone(), actor.clone(), &delivery.headers, delivery.body.clone());
+    let read = message.ok().and_then(|message| Operation::from_message(&message).map(|operation| (message, operation)));
+    if let Some((message, operation)) = read {
+        let mut goes_on = true;
+        while goes_on {
+            bucket.context.records.remove(actor);
+            goes_on = match commit::load(bucket, actor).await {
+                Ok(loaded) => !try_once(activation, &delivery, &message, &operation, loaded).await?,
+                Err(LoadError::Store(error)) => return Err(error),
+                Err(error) => {
+                    let problem = Problem::new("record-unreadable", error.to_string());
+                    crate::activation::tell_suspended(bucket, &delivery, &problem);
+                    false
+                }
+            };
+        }
+    }
+    bucket.done(std::iter::once(delivery.seq));
+    Ok(())
+}
+
+/// False: the record was not as expected, try again.
+async fn try_once(
+    activation: &Activation,
+    delivery: &Delivery,
+    message: &Message,
+    operation: &Operation,
+    loaded: Loaded,
+) -> Result<bool, Error> {
+    let (bucket, actor) = (&activation.bucket, &activation.actor);
+    let record = &loaded.record;
+    match turn::admit(record.operator, record.committed, bucket.id, delivery) {
+        Admission::Behind | Admission::TailLost => return Ok(true),
+        Admission::LookUp => {
+            let earlier = Earlier::find(bucket, actor, vec![delivery]).await?;
+            if earlier.has(delivery) || !earlier.complete {
+                return Ok(true);
+            }
+        }
+        Admission::Handle => {}
+    }
+    let stuck_at = match operation {
+        Operation::Skip => first_waiting(activation, record).await?,
+        _ => None,
+    };
+    let mut draft = Draft::new(&loaded);
+    let position = Cursor { bucket: bucket.id, seq: delivery.seq };
+    let answer = decide(operation, message, &loaded, stuck_at.as_ref());
+    if answer.status != Status::Done {
+        tell(activation, delivery, &answer);
+        return Ok(true);
+    }
+    draft.operate(position, |record| change(record, operation, stuck_at.as_ref(), bucket.id));
+    if let Some(reply) = reply_of(&delivery.headers) {
+        draft.record.outbox.push(Entry::Answer { reply: reply.into(), answer });
+    }
+    let Committed::Done(loaded) = commit::commit(bucket, actor, &loaded, draft).await? else {
+        bucket.check_claim().await?;
+        return Ok(false);
+    };
+    if let Some(stuck_at) = &stuck_at {
+        bucket.done(std::iter::once(stuck_at.seq));
+    }
+    let is_suspended = matches!(loaded.record.status, record::Status::Suspended(_));
+    bucket.mailboxes().set_suspended(actor, is_suspended);
+    if loaded.record.status == record::Status::Deleted {
+        bucket.remember_tombstone(delivery.seq, actor.clone());
+    }
+    bucket.context.records.insert(actor.clone(), *loaded);
+    Ok(true)
+}
+
+/// The answer to an operation: refused where there is nothing to act on.
+fn decide(operation: &Operation, message: &Message, loaded: &Loaded, stuck_at: Option<&Delivery>) -> Answer {
+    let refuse =
+        |code, text: &str| Answer::new(message.id.clone(), Status::Refused).with_problem(Problem::new(code, text));
+    let never_was = loaded.record.position().is_none() || loaded.record.status == record::Status::Deleted;
+    match operation {
+        Operation::Skip if stuck_at.is_none() => refuse("nothing-to-skip", "no message of this actor waits"),
+        Operation::Resume | Operation::Delete if never_was => {
+            refuse("no-such-actor", "this actor has no record: the first message creates it")
+        }
+        _ => Answer::new(message.id.clone(), Status::Done),
+    }
+}
+
+/// Answers an operation that changes nothing.
+fn tell(activation: &Activation, delivery: &Delivery, answer: &Answer) {
+    let Some(reply) = reply_of(&delivery.headers) else { return };
+    let (headers, body) = answer.to_wire();
+    activation.bucket.context.backend.log.notify(Notice { channel: reply.into(), headers, body });
+}
+
+fn change(record: &mut Record, operation: &Operation, stuck_at: Option<&Delivery>, bucket: BucketId) {
+    match operation {
+        Operation::Suspend => {
+            let problem = Problem::new("operator", "suspended by an operator: hydra actor resume");
+            record.status = record::Status::Suspended(problem);
+        }
+        Operation::Resume => record.status = record::Status::Active,
+        Operation::Delete => {
+            record.state = None;
+            record.status = record::Status::Deleted;
+        }
+        Operation::SetState(bytes) => {
+            record.state = Some(bytes.clone());
+            if record.status == record::Status::Deleted {
+                record.status = record::Status::Active;
+            }
+        }
+        Operation::Skip => {
+            let Some(stuck_at) = stuck_at else { return };
+            record.cursor = Some(Cursor { bucket, seq: stuck_at.seq });
+            record.outbox.extend(skipped(stuck_at, bucket));
+        }
+    }
+}
+
+/// The skipped message becomes a dead letter, and whoever waits for it is told.
+fn skipped(stuck_at: &Delivery, bucket: BucketId) -> Vec<Entry> {
+    let reason = Problem::new("skipped", "skipped by an operator");
+    let mut answer = Answer::new(stuck_at.id.clone(), Status::HandlerFailed).with_problem(reason.clone());
+    answer.dead_letter = Some(Cursor { bucket, seq: stuck_at.seq }.to_string());
+    let mut entries = vec![Entry::DeadLetter { seq: stuck_at.seq, reason, attempts: 0, backtrace: String::new() }];
+    let reply = reply_of(&stuck_at.headers).map(Into::into);
+    entries.extend(reply.map(|reply| Entry::Answer { reply, answer }));
+    entries
+}
+
+/// The first message behind the cursor that is not an operator's.
+async fn first_waiting(activation: &Activation, record: &Record) -> Result<Option<Delivery>, Error> {
+    let (bucket, actor) = (&activation.bucket, &activation.actor);
+    let log = &bucket.context.backend.log;
+    let mut after = record.cursor.map_or(bucket.floor(), |cursor| cursor.seq.max(bucket.floor()));
+    loop {
+        let page = bucket.patiently("messages", || log.read(Queue::Inbox, Some(actor), after, PAGE)).await?;
+        let Some(last) = page.last() else { return Ok(None) };
+        after = last.seq;
+        if let Some(found) = page.into_iter().find(|delivery| !is_operation(delivery)) {
+            return Ok(Some(found));
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! (4) One message: admitted, handled, and turned into what a commit stores. The heart.
+//! Called by `activation` with the state before; calls the handler; hands its effects on as a [`Settled`] turn.
+//! Never stores, sends or answers anything itself.
+
+use std::time::Duration;
+
+use tracing::{Instrument, debug_span};
+
+use crate::backend::{Delivery, Log};
+use crate::clock::Time;
+use crate::digest::Digest;
+use crate::effects::{Effects, Fault, Outcome, StateChange};
+use crate::events::{self, Event};
+use crate::failure::{self, Decision, History};
+use crate::id::{BucketId, Cursor};
+use crate::keys;
+use crate::message::{Answer, Message, Problem, Status};
+use crate::outbox::Entry;
+use crate::record::Record;
+use crate::wasm::{Handled, Input, Instance};
+
+/// A copy whose content is this much older or younger than its place in the log may be a late one: look for an earlier.
+/// Covers the log's duplicate window with room for 20 s of skew among all clocks.
+pub(crate) const LOOK_UP_BEYOND: Duration = Duration::from_secs(10);
+/// The look-up begins this long before the content was fixed.
+pub(crate) const LOOK_UP_FROM: Duration = Duration::from_secs(30);
+/// A skipped message cannot be younger than its record by more: then the log lost its tail and numbers repeat.
+const TAIL_LOST_BEYOND: Duration = Duration::from_secs(30);
+
+/// Whether a delivered message still has to be handled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// It is in the record already.
+    Behind,
+    /// It may be a late copy: look for an earlier one first.
+    LookUp,
+    /// It is new.
+    Handle,
+    /// The record is ahead of a log that forgot messages: stop, a human must act.
+    TailLost,
+}
+
+/// Decides whether a message is behind its actor's position in this bucket.
+pub(crate) fn admit(position: Option<Cursor>, committed: Time, bucket: BucketId, delivery: &Delivery) -> Admission {
+    if position.is_some_and(|cursor| cursor.bucket == bucket && delivery.seq <= cursor.seq) {
+        let lost = delivery.time > committed.plus(TAIL_LOST_BEYOND);
+        return if lost { Admission::TailLost } else { Admission::Behind };
+    }
+    match delivery.committed {
+        Some(fixed) if delivery.time.distance(fixed) > LOOK_UP_BEYOND => Admission::LookUp,
+        _ => Admission::Handle,
+    }
+}
+
+/// A message that is done with: what its commit stores.
+#[derive(Debug, Default)]
+pub(crate) struct Settled {
+    /// What becomes of the state.
+    pub(crate) state: StateChange,
+    /// What is handed over after the commit.
+    pub(crate) entries: Vec<Entry>,
+    /// The outcome, for whoever waits and for a repeated key; none while the handler answers later.
+    pub(crate) answer: Option<Answer>,
+    /// Which code handled it, and its `state_version`.
+    pub(crate) code: Option<(Digest, u32)>,
+    /// It repeats an idempotency key: there is nothing to remember.
+    pub(crate) repeated: bool,
+}
+
+impl Settled {
+    /// A message that ends without a handler, as a dead letter.
+    pub(crate) fn dead_letter(
+        delivery: &Delivery,
+        message: Option<&Message>,
+        origin: Cursor,
+        problem: Problem,
+    ) -> Self {
+        let ending = Ending { status: Status::HandlerFailed, problem, dead_letter: true, backtrace: String::new() };
+        ending.settle(delivery, message, origin, 0)
+    }
+}
+
+/// How a message ends that is not handled with success.
+struct Ending {
+    status: Status,
+    problem: Problem,
+    dead_letter: bool,
+    backtrace: String,
+}
+
+impl Ending {
+    fn settle(self, delivery: &Delivery, message: Option<&Message>, origin: Cursor, attempts: u32) -> Settled {
+        let mut answer = Answer::new(delivery.id.clone(), self.status).with_problem(self.problem.clone());
+        let mut entries = Vec::new();
+        if self.dead_letter {
+            answer.dead_letter = Some(origin.to_string());
+            let (reason, backtrace) = (self.problem, self.backtrace);
+            entries.push(Entry::DeadLetter { seq: delivery.seq, reason, attempts, backtrace });
+        }
+        entries.extend(answer_entry(message, &answer));
+        Settled { entries, answer: Some(answer), ..Settled::default() }
+    }
+}
+
+/// The outbox entry that answers a message, if somebody waits.
+fn answer_entry(message: Option<&Message>, answer: &Answer) -> Option<Entry> {
+    let reply = message?.reply.clone()?;
+    Some(Entry::Answer { reply, answer: answer.clone() })
+}
+
+/// How a turn ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// The message is done with.
+    Settled(Box<Settled>),
+    /// The same message again, after this long.
+    Again(Duration),
+    /// The actor is suspended, and its messages wait.
+    Suspended(Problem),
+}
+
+/// One try at one message.
+pub(crate) struct Turn<'a> {
+    /// Where the message stands.
+    pub(crate) origin: Cursor,
+    /// As the log gave it.
+    pub(crate) delivery: &'a Delivery,
+    /// What it says.
+    pub(crate) message: &'a Message,
+    /// The actor before this turn.
+    pub(crate) record: &'a Record,
+    /// What was tried before: `attempts` does not count this one.
+    pub(crate) history: History,
+    /// Start of this try.
+    pub(crate) now: Time,
+    /// Keys all randomness that guests see.
+    pub(crate) secret: &'a [u8; 32],
+}
+
+impl Turn<'_> {
+    /// The outcome that a repeated idempotency key has already; none if the message has to be handled.
+    pub(crate) fn repeated(&self) -> Option<Settled> {
+        let answer = keys::answer_kept(&self.record.keys, self.message, self.now)?;
+        let entries = answer_entry(Some(self.message), &answer).into_iter().collect();
+        Some(Settled { entries, repeated: true, ..Settled::default() })
+    }
+
+    /// Runs the handler once.
+    pub(crate) async fn run(
+        &self,
+        instance: &mut dyn Instance,
+        code: (Digest, u32),
+        idle: Duration,
+        log: &dyn Log,
+    ) -> (Ended, bool) {
+        let actor = &self.message.to;
+        let span = debug_span!("turn", actor.kind = %actor.kind(), actor.id = actor.id(), bucket = %self.origin.bucket,
+            seq = self.origin.seq.0, attempt = self.history.attempts + 1);
+        let started = tokio::time::Instant::now();
+        let handled = instance.handle(self.input(idle)).instrument(span).await;
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let reusable = handled.reusable;
+        self.tell_lines(&handled, log);
+        let (outcome, problem, sends) = describe(&handled);
+        let ended = self.settle(handled, code);
+        events::tell(log, || Event::Turn {
+            time: self.now,
+            actor: actor.to_string(),
+            subject: self.message.subject.to_string(),
+            message: self.message.id.to_string(),
+            body_bytes: self.message.body.len(),
+            outcome: outcome.into(),
+            problem,
+            attempt: self.history.attempts + 1,
+            micros,
+            sends,
+        });
+        (ended, reusable)
+    }
+
+    fn input(&self, idle: Duration) -> Input<'_> {
+        let attempt = self.history.attempts + 1;
+        let mut hash = blake3::Hasher::new_keyed(self.secret);
+        hash.update(self.message.id.as_str().as_bytes());
+        hash.update(&attempt.to_le_bytes());
+        Input {
+            message: self.message,
+            accepted: self.delivery.time,
+            attempt,
+            now: self.now,
+            state: self.record.state.clone(),
+            state_version: self.record.state_version,
+            activated: self.record.state.is_none() || self.now.minus(idle) > self.record.committed,
+            random_key: *hash.finalize().as_bytes(),
+        }
+    }
+
+    fn settle(&self, handled: Handled, code: (Digest, u32)) -> Ended {
+        match handled.result {
+            Ok(outcome) => Ended::Settled(Box::new(self.succeed(outcome, handled.effects, code))),
+            Err(fault) => self.fail(fault),
+        }
+    }
+
+    fn succeed(&self, outcome: Outcome, effects: Effects, code: (Digest, u32)) -> Settled {
+        let id = self.message.id.clone();
+        let answer = match outcome {
+            Outcome::Done => Some(Answer::new(id, Status::Done)),
+            Outcome::Later => None,
+            Outcome::Reply(payload) => {
+                Some(Answer { headers: payload.headers, body: payload.body, ..Answer::new(id, Status::Replied) })
+            }
+        };
+        let trace = &self.message.trace;
+        let mut entries: Vec<Entry> = effects.sends.into_iter().map(|send| Entry::send(send, trace.clone())).collect();
+        entries.extend(answer.as_ref().and_then(|answer| answer_entry(Some(self.message), answer)));
+        Settled { state: effects.state, entries, answer, code: Some(code), repeated: false }
+    }
+
+    /// What follows a fault, also one that kept the handler from running.
+    pub(crate) fn fail(&self, fault: Fault) -> Ended {
+        let history = History { attempts: self.history.attempts + 1, ..self.history };
+        let is_awaited = self.message.reply.is_some();
+        let seed = xxhash_rust::xxh3::xxh3_64(self.message.id.as_str().as_bytes());
+        match failure::decide(fault, history, self.now, is_awaited, seed) {
+            Decision::Retry(after) => Ended::Again(after),
+            Decision::Suspend(problem) => Ended::Suspended(problem),
+            Decision::Settle { status, problem, dead_letter, backtrace } => {
+                let ending = Ending { status, problem, dead_letter, backtrace };
+                let settled = ending.settle(self.delivery, Some(self.message), self.origin, history.attempts);
+                Ended::Settled(Box::new(settled))
+            }
+        }
+    }
+
+    fn tell_lines(&self, handled: &Handled, log: &dyn Log) {
+        for line in &handled.logs {
+            events::tell(log, || Event::Line {
+                time: self.now,
+                actor: self.message.to.to_string(),
+                level: line.level,
+                text: line.text.clone(),
+            });
+        }
+        if handled.log_lines_dropped > 0 {
+            events::tell(log, || Event::Line {
+                time: self.now,
+                actor: self.message.to.to_string(),
+                level: crate::effects::Level::Warn,
+                text: format!("{} more lines were dropped: limits.log_lines_max", handled.log_lines_dropped),
+            });
+        }
+    }
+}
+
+/// What onlookers are told of a turn: its outcome, its problem, how many messages it sends.
+fn describe(handled: &Handled) -> (&'static str, Option<String>, usize) {
+    let told = |problem: &Problem| Some(format!("{}: {}", problem.code, problem.text));
+    let (outcome, problem) = match &handled.result {
+        Ok(Outcome::Done) => ("done", None),
+        Ok(Outcome::Reply(_)) => ("replied", None),
+        Ok(Outcome::Later) => ("later", None),
+        Err(Fault::Refuse(problem)) => ("refused", told(problem)),
+        Err(Fault::Fail(problem)) => ("failed", told(problem)),
+        Err(Fault::Retry { problem, .. }) => ("retry", told(problem)),
+        Err(Fault::Suspend(problem)) => ("suspended", told(problem)),
+        Err(Fault::Broken { problem, .. }) => ("broken", told(problem)),
+        Err(Fault::Denied(problem)) => ("denied", told(problem)),
+        Err(Fault::Host(problem)) => ("waiting", told(problem)),
+    };
+    (outcome, problem, handled.effects.sends.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::id::{ActorId, Seq};
+    use crate::message::Headers;
+    use crate::names::MessageId;
+
+    const BUCKET: BucketId = BucketId { number: 1, incarnation: 1 };
+
+    fn delivery(seq: u64, time: u64, committed: Option<u64>) -> Delivery {
+        Delivery {
+            to: ActorId::parse("counter/a").unwrap(),
+            seq: Seq(seq),
+            time: Time(time),
+            id: MessageId::stored("m"),
+            committed: committed.map(Time),
+            headers: Headers::default(),
+            body: Bytes::new(),
+        }
+    }
+
+    fn at(seq: u64) -> Option<Cursor> {
+        Some(Cursor { bucket: BUCKET, seq: Seq(seq) })
+    }
+
+    #[test]
+    fn a_message_up_to_the_cursor_is_behind() {
+        let admit = |cursor, seq| admit(cursor, Time(100_000), BUCKET, &delivery(seq, 100_000, Some(100_000)));
+        assert_eq!(admit(at(7), 7), Admission::Behind);
+        assert_eq!(admit(at(7), 8), Admission::Handle);
+        assert_eq!(admit(None, 1), Admission::Handle);
+        let other = Some(Cursor { bucket: BucketId { number: 2, incarnation: 1 }, seq: Seq(9) });
+        assert_eq!(admit(other, 1), Admission::Handle);
+    }
+
+    #[test]
+    fn a_copy_far_from_its_content_is_looked_up() {
+        let admit = |time, fixed| admit(None, Time(0), BUCKET, &delivery(1, time, fixed));
+        assert_eq!(admit(50_000, Some(45_000)), Admission::Handle);
+        assert_eq!(admit(50_000, Some(39_999)), Admission::LookUp);
+        assert_eq!(admit(50_000, Some(60_001)), Admission::LookUp);
+        assert_eq!(admit(50_000, None), Admission::Handle);
+    }
+
+    #[test]
+    fn a_skipped_message_younger_than_its_record_means_a_lost_tail() {
+        let admission = admit(at(7), Time(100_000), BUCKET, &delivery(5, 130_001, Some(130_001)));
+        assert_eq!(admission, Admission::TailLost);
+    }
+}
