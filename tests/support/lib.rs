@@ -1,6 +1,4 @@
-//! What the tests share. Sees only the public API, like any embedder.
-
-pub mod scripted;
-//! What tests share: the binary and how to run it.
+//! What the tests share. Sees only the public API, like any embedder, and the binary, like any user.
 
 pub mod binary;
+pub mod scripted;
