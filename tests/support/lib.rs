@@ -1,5 +1,6 @@
 //! What the tests share. Sees only the public API, like any embedder.
 
 pub mod binary;
+pub mod host;
 pub mod http;
 pub mod scripted;
