@@ -157,7 +157,7 @@ impl Activation {
                         break;
                     }
                     self.trouble.take_if(|trouble| trouble.seq == delivery.seq);
-                    draft.add(self.at(delivery.seq), message.as_ref(), settled, self.now()?);
+                    draft.add(self.at(delivery.seq), message.as_ref(), *settled, self.now()?);
                 }
             }
             if stop.is_some() {
@@ -182,7 +182,7 @@ impl Activation {
         let origin = self.at(delivery.seq);
         let dead = |message: Option<&Message>, code: &str, text: String| {
             let settled = Settled::dead_letter(delivery, message, origin, Problem::new(code, text));
-            Ok(Some((None, Ended::Settled(settled))))
+            Ok(Some((None, Ended::Settled(Box::new(settled)))))
         };
         match admit(loaded.record.cursor, loaded.record.committed, self.bucket.id, delivery) {
             Admission::Behind => return Ok(None),
@@ -230,7 +230,7 @@ impl Activation {
         let history = History { attempts, first, accepted: delivery.time };
         let turn = Turn { origin, delivery, message, record: &draft.record, history, now, secret: &context.secret };
         if let Some(settled) = turn.repeated() {
-            return Ok(Ended::Settled(settled));
+            return Ok(Ended::Settled(Box::new(settled)));
         }
         let ended = match self.code(code).await {
             Err(fault) => turn.fail(fault),
@@ -286,7 +286,7 @@ impl Activation {
             match commit::commit(&self.bucket, &self.actor, loaded, draft).await? {
                 Committed::Done(loaded) => {
                     self.remember_tombstone(&loaded);
-                    records.insert(self.actor.clone(), loaded);
+                    records.insert(self.actor.clone(), *loaded);
                 }
                 Committed::Refused => {
                     records.remove(&self.actor);

@@ -98,7 +98,7 @@ impl Draft {
 #[derive(Debug)]
 pub(crate) enum Committed {
     /// Stored and handed over.
-    Done(Loaded),
+    Done(Box<Loaded>),
     /// Somebody else wrote the record: nothing of it happened.
     Refused,
     /// The store takes no record of this size: nothing of it happened.
@@ -126,7 +126,7 @@ pub(crate) async fn commit(
         Ok(Put::Written(revision)) => {
             hand_over(bucket, actor, &record).await?;
             record.outbox = Vec::new();
-            Ok(Committed::Done(Loaded { record, revision: Some(revision) }))
+            Ok(Committed::Done(Box::new(Loaded { record, revision: Some(revision) })))
         }
     }
 }

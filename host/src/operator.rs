@@ -142,7 +142,7 @@ async fn try_once(
     if loaded.record.status == record::Status::Deleted {
         bucket.remember_tombstone(delivery.seq, actor.clone());
     }
-    bucket.context.records.insert(actor.clone(), loaded);
+    bucket.context.records.insert(actor.clone(), *loaded);
     Ok(true)
 }
 
@@ -153,7 +153,7 @@ fn decide(operation: &Operation, message: &Message, loaded: &Loaded, stuck_at: O
     let never_was = loaded.record.position().is_none() || loaded.record.status == record::Status::Deleted;
     match operation {
         Operation::Skip if stuck_at.is_none() => refuse("nothing-to-skip", "no message of this actor waits"),
-        Operation::Resume | Operation::Suspend | Operation::Delete if never_was => {
+        Operation::Resume | Operation::Delete if never_was => {
             refuse("no-such-actor", "this actor has no record: the first message creates it")
         }
         _ => Answer::new(message.id.clone(), Status::Done),

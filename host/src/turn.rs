@@ -112,7 +112,7 @@ fn answer_entry(message: Option<&Message>, answer: &Answer) -> Option<Entry> {
 #[derive(Debug)]
 pub(crate) enum Ended {
     /// The message is done with.
-    Settled(Settled),
+    Settled(Box<Settled>),
     /// The same message again, after this long.
     Again(Duration),
     /// The actor is suspended, and its messages wait.
@@ -197,7 +197,7 @@ impl Turn<'_> {
 
     fn settle(&self, handled: Handled, code: (Digest, u32)) -> Ended {
         match handled.result {
-            Ok(outcome) => Ended::Settled(self.succeed(outcome, handled.effects, code)),
+            Ok(outcome) => Ended::Settled(Box::new(self.succeed(outcome, handled.effects, code))),
             Err(fault) => self.fail(fault),
         }
     }
@@ -227,7 +227,8 @@ impl Turn<'_> {
             Decision::Suspend(problem) => Ended::Suspended(problem),
             Decision::Settle { status, problem, dead_letter, backtrace } => {
                 let ending = Ending { status, problem, dead_letter, backtrace };
-                Ended::Settled(ending.settle(self.delivery, Some(self.message), self.origin, history.attempts))
+                let settled = ending.settle(self.delivery, Some(self.message), self.origin, history.attempts);
+                Ended::Settled(Box::new(settled))
             }
         }
     }

@@ -1,3 +1,5 @@
-//! What tests share: the binary and how to run it.
+//! What the tests share. Sees only the public API, like any embedder.
 
 pub mod binary;
+pub mod http;
+pub mod scripted;

@@ -26,7 +26,7 @@ pub trait Handler: Send + Sync {
     /// A fresh instance for one activation of one actor.
     ///
     /// # Errors
-    /// `Fault::Host` when the host cannot make one now, `Fault::Broken` when the guest breaks while starting.
+    /// `Fault::Host` when the host cannot make one now. A guest that breaks while it starts does so in its first turn.
     async fn instance(&self, actor: &ActorId) -> Result<Box<dyn Instance>, Fault>;
 }
 

@@ -1,0 +1,129 @@
+//! What an actor can see and do during a turn, beside its state and its outcome.
+//! Handed to `handle` by `turn`; every method is one call of the host.
+//! Nothing here takes effect before the turn ended well and the host stored it; only log lines stay.
+
+use std::cell::{Cell, OnceCell};
+
+use serde::Serialize;
+
+use crate::host::Host;
+use crate::outcome::to_json;
+use crate::{ActorId, Failure, Headers};
+
+/// One turn's view of the host.
+pub struct Context {
+    pub(crate) host: Host,
+    actor: OnceCell<ActorId>,
+    deleted: Cell<bool>,
+}
+
+/// How bad a log line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// The finest.
+    Trace,
+    /// For developers.
+    Debug,
+    /// Ordinary events.
+    Info,
+    /// Heals itself.
+    Warn,
+    /// Somebody must act.
+    Error,
+}
+
+impl Context {
+    pub(crate) fn new(host: Host) -> Self {
+        Self { host, actor: OnceCell::new(), deleted: Cell::new(false) }
+    }
+
+    /// Who this actor is.
+    #[must_use]
+    pub fn actor(&self) -> &ActorId {
+        self.actor.get_or_init(|| self.host.actor())
+    }
+
+    /// Sends the value as JSON to another actor, or to itself: fire and forget, delivered exactly once in effect,
+    /// in order per receiver. Other kinds than its own need a grant in `actor.toml`.
+    ///
+    /// # Errors
+    /// `Failure::Fail` with the code `message-does-not-encode` when the value cannot be JSON: pass it on with `?`.
+    pub fn send(&self, to: impl Into<ActorId>, subject: &str, value: &impl Serialize) -> Result<(), Failure> {
+        self.send_bytes(to, subject, to_json("message", value)?);
+        Ok(())
+    }
+
+    /// Sends these bytes to another actor.
+    pub fn send_bytes(&self, to: impl Into<ActorId>, subject: &str, body: impl Into<Vec<u8>>) {
+        self.send_with(to, subject, Headers::default(), body);
+    }
+
+    /// Sends these headers and bytes to another actor.
+    pub fn send_with(
+        &self,
+        to: impl Into<ActorId>,
+        subject: &str,
+        headers: impl Into<Headers>,
+        body: impl Into<Vec<u8>>,
+    ) {
+        self.host.send(to.into(), subject, headers.into(), body.into());
+    }
+
+    /// Forgets this actor: its state is gone when the turn ends well, and the next message starts from `Default`.
+    /// What `self` holds at the end of this turn is not stored.
+    pub fn delete(&self) {
+        self.deleted.set(true);
+    }
+
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.deleted.get()
+    }
+
+    /// Start of this try, Unix milliseconds; the same for the whole turn.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.host.now_ms()
+    }
+
+    /// Random bytes that nobody outside can predict. Another try of the same message sees others.
+    #[must_use]
+    pub fn random(&self, len: u32) -> Vec<u8> {
+        self.host.random(len)
+    }
+
+    /// A setting from `[config]` in `actor.toml`.
+    #[must_use]
+    pub fn config(&self, key: &str) -> Option<String> {
+        self.host.config(key)
+    }
+
+    /// Logs a line for this actor. Stays also when the turn fails.
+    pub fn log(&self, level: Level, text: impl AsRef<str>) {
+        self.host.log(level, text.as_ref());
+    }
+
+    /// Logs the finest detail.
+    pub fn trace(&self, text: impl AsRef<str>) {
+        self.log(Level::Trace, text);
+    }
+
+    /// Logs for developers.
+    pub fn debug(&self, text: impl AsRef<str>) {
+        self.log(Level::Debug, text);
+    }
+
+    /// Logs an ordinary event.
+    pub fn info(&self, text: impl AsRef<str>) {
+        self.log(Level::Info, text);
+    }
+
+    /// Logs what heals itself.
+    pub fn warn(&self, text: impl AsRef<str>) {
+        self.log(Level::Warn, text);
+    }
+
+    /// Logs what somebody must look at.
+    pub fn error(&self, text: impl AsRef<str>) {
+        self.log(Level::Error, text);
+    }
+}

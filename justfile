@@ -1,0 +1,89 @@
+# Everything one does with Hydra. `./just RECIPE` works without `just` on the machine; `just --list` explains each.
+# Recipes do their own set-up and can be repeated. Tests, demo and development share one build profile (dev).
+
+set positional-arguments
+
+samples := "sample-actors/Cargo.toml"
+sdk := "guest-sdk/rust/Cargo.toml"
+guest := "wasm32-wasip2"
+
+# Say what there is
+_list:
+    @'{{ just_executable() }}' --justfile '{{ justfile() }}' --list --unsorted
+
+# See Hydra work: build it, send, ask, kill it with -9, start it again; under 15 seconds once built
+demo: build samples
+    @tests/demo.sh
+
+# Run all tests: the samples natively, then the host, from unit tests to the real binary
+test: setup samples build
+    cargo test --manifest-path {{ sdk }} --workspace
+    cargo test --manifest-path {{ samples }} --workspace
+    cargo test --workspace
+
+# Check format and lints of the host and the guests; warnings are errors
+lint: setup
+    cargo fmt --all --check
+    cargo fmt --all --check --manifest-path {{ samples }}
+    cargo fmt --all --check --manifest-path {{ sdk }}
+    cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --manifest-path {{ sdk }} --workspace --all-targets -- -D warnings
+    cargo clippy --manifest-path {{ samples }} --workspace --all-targets -- -D warnings
+    cargo clippy --manifest-path {{ samples }} --workspace --target {{ guest }} -- -D warnings
+
+# Format everything
+format:
+    cargo fmt --all
+    cargo fmt --all --manifest-path {{ samples }}
+    cargo fmt --all --manifest-path {{ sdk }}
+
+# What must pass before a commit: lint, test, deny
+ci: lint test deny
+
+# Check what only a reader would notice: layout, sizes, headers, module edges, links, licences; takes seconds
+tidy:
+    cargo test -p hydra-tidy
+
+# Check dependencies: licences, sources, bans (needs cargo-deny; the licences are also part of `tidy`)
+deny:
+    #!/bin/sh
+    if cargo deny --version >/dev/null 2>&1; then
+      exec cargo deny --all-features check bans licenses sources
+    fi
+    echo "deny: skipped, because cargo-deny is not installed: cargo install --locked cargo-deny" >&2
+
+# Build the host and its tests' programs
+build: setup
+    cargo build --workspace --bins
+
+# Build the sample actors as WebAssembly components
+samples: setup
+    cargo build --manifest-path {{ samples }} --workspace --release --target {{ guest }}
+
+# Measure: turn and commit on their own, then the whole host (release build; takes minutes)
+bench *arguments: samples
+    cargo bench -p hydra
+    cargo run --release -p hydra -- bench "$@"
+
+# Make the reference of the library; broken links are errors
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# Add the WebAssembly target, clippy and rustfmt to the toolchain in use, where they are missing
+setup:
+    #!/bin/sh
+    # Asked of the compiler that cargo will use, whoever chose it: rust-toolchain.toml, RUSTUP_TOOLCHAIN or the distribution.
+    set -eu
+    need() { # what, test, rustup's words for it
+      if eval "$2" >/dev/null 2>&1; then return; fi
+      echo "setup: adding $1" >&2
+      if command -v rustup >/dev/null; then rustup $3 >&2 || true; fi
+      if eval "$2" >/dev/null 2>&1; then return; fi
+      echo "setup: $1 is missing in $(rustc --version) and could not be added: rustup $3" >&2
+      exit 1
+    }
+    command -v cc >/dev/null || { echo "setup: no C compiler: install one, so that cc is in PATH" >&2; exit 1; }
+    need "the Rust toolchain" "cargo --version && rustc --version" "toolchain install"
+    need "{{ guest }}" 'test -d "$(rustc --print target-libdir --target {{ guest }})"' "target add {{ guest }}"
+    need clippy "cargo clippy --version" "component add clippy"
+    need rustfmt "cargo fmt --version" "component add rustfmt"
