@@ -8,13 +8,18 @@ use std::process;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use hydra::backend::Backend;
+use hydra::backend::embedded::{self, Embedded};
 use hydra::config::Config;
-use hydra::node::Node;
+use hydra::http;
+use hydra::node::{Node, Parts};
 use hydra::registry::Registry;
+use hydra::wasm::Sandbox;
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::settings::Settings;
 use super::signals::Signals;
@@ -23,6 +28,9 @@ use super::signals::Signals;
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 /// How long threads that compile may go on once everything else has ended.
 const THREADS_LIMIT: Duration = Duration::from_millis(100);
+
+/// Folder of compiled code in the store's folder.
+const COMPILED: &str = "compiled";
 
 /// Run a host in the foreground
 #[derive(Debug, Args)]
@@ -55,28 +63,59 @@ impl Host {
 /// A running host, as `dev` uses it.
 pub(super) struct Running {
     /// Serves the actors.
-    node: Node,
+    node: Arc<Node>,
     /// Deploys go here.
     pub(super) registry: Arc<Registry>,
     /// Events are followed here.
     pub(super) backend: Backend,
     /// Where it listens.
     pub(super) address: SocketAddr,
+    api: JoinHandle<Result<(), http::Error>>,
+    /// Ends the API.
+    stop_api: CancellationToken,
+    /// Closed last: nothing may write behind it.
+    store: Embedded,
 }
 
-/// Puts a host together: store, registry, node, HTTP API, in this order.
+/// Puts a host together: the port, store, kinds, node, HTTP API, in this order. The one place that names a backend.
 ///
 /// # Errors
 /// The store is held by another process, the address is taken, …: the text says what to do.
 async fn start(config: &Config, guests: &Handle) -> Result<Running> {
-    let _ = guests;
-    bail!("this build has no store to open at {}", config.store.dir.display())
+    let listener = http::bind(&config.http).await?;
+    let address = listener.local_addr().context("ask for the address")?;
+    let store = embedded::open(&config.store)?;
+    let backend = store.backend();
+    let cache = config.sandbox.cache_dir.clone().unwrap_or_else(|| config.store.dir.join(COMPILED));
+    let sandbox = Sandbox::new(&config.sandbox, Some(cache), config.http.component_bytes_max)?;
+    let registry = Arc::new(Registry::open(backend.clone(), sandbox).await.context("load the kinds")?);
+    let parts =
+        Parts { config: config.clone(), backend: backend.clone(), registry: registry.clone(), guests: guests.clone() };
+    let node = Arc::new(Node::start(parts).await.context("take up the buckets")?);
+    let stop_api = CancellationToken::new();
+    let readiness = node.clone();
+    let api = http::Api {
+        client: node.client(),
+        registry: registry.clone(),
+        backend: backend.clone(),
+        config: config.http.clone(),
+        ready: Arc::new(move || readiness.ready()),
+    };
+    let api = Handle::current().spawn(http::serve(listener, api, stop_api.clone()));
+    Ok(Running { node, registry, backend, address, api, stop_api, store })
 }
 
 impl Running {
     /// Refuses new requests, finishes what is in work, and ends, at the latest after `limit`.
     async fn drain(self, limit: Duration) {
-        self.node.drain(limit).await;
+        self.stop_api.cancel();
+        let (api, ()) = tokio::join!(self.api, self.node.drain(limit));
+        match api {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the HTTP API ended"),
+            Err(error) => tracing::error!(%error, "the HTTP API panicked"),
+        }
+        self.store.close();
     }
 }
 

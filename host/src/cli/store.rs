@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
+use hydra::backend::embedded;
 
-use super::output::Output;
+use super::output::{Output, size, warning};
 use super::settings::Settings;
 
 /// Check or copy the store of a stopped host
@@ -50,15 +51,30 @@ impl Store {
 impl Check {
     fn run(self, output: &Output) -> Result<()> {
         let store = self.settings.store()?;
-        let _ = output;
-        bail!("{}: this build cannot check a store", store.dir.display())
+        let report = embedded::check(&store.dir)?;
+        let lines = [
+            ("Store", store.dir.display().to_string()),
+            ("Format", format!("{}, SQLite {}", report.format, report.sqlite)),
+            ("Size", size(report.bytes)),
+            ("Messages", report.streams.iter().map(|stream| stream.messages).sum::<u64>().to_string()),
+            ("Records", report.actors.to_string()),
+            ("Components", report.blobs.to_string()),
+            ("Problems", report.problems.len().to_string()),
+        ];
+        output.record(&report, &lines)?;
+        if report.is_sound() {
+            return Ok(());
+        }
+        report.problems.iter().for_each(|problem| warning(problem));
+        bail!("{}: the store is damaged: restore a copy made by `hydra store backup`", store.dir.display())
     }
 }
 
 impl Backup {
     fn run(self, output: &Output) -> Result<()> {
         let store = self.settings.store()?;
-        let _ = output;
-        bail!("{}: this build cannot copy a store to {}", store.dir.display(), self.to.display())
+        embedded::backup(&store.dir, &self.to)?;
+        let done = serde_json::json!({ "store": store.dir, "copy": self.to });
+        output.done(&done, &format!("copied {} to {}", store.dir.display(), self.to.display()))
     }
 }

@@ -4,7 +4,8 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::http::header::ALLOW;
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::ask::{raw, response};
@@ -70,7 +71,7 @@ pub(super) async fn state(
 ) -> Result<Response, Problem> {
     if subject != "state" {
         let detail = "below an actor only its state can be read; messages are sent with POST";
-        return Err(Problem::new(METHOD_NOT_ALLOWED, detail));
+        return Ok(([(ALLOW, "POST")], Problem::new(METHOD_NOT_ALLOWED, detail)).into_response());
     }
     let actor = input::any_actor(&kind, &id)?;
     let record = existing(&shared, &actor).await?;

@@ -194,6 +194,7 @@ impl From<registry::Error> for Problem {
             E::UnknownKind { .. } => Self::new(UNKNOWN_KIND, error.to_string()),
             E::UnknownVersion { .. } => Self::new(UNKNOWN_VERSION, error.to_string()),
             E::Conflict { .. } => Self::new(CONFLICT, error.to_string()),
+            E::Unreadable { .. } => backend::Error::Damaged { reason: error.to_string() }.into(),
             E::Store(error) => error.into(),
         }
     }

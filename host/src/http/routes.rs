@@ -108,8 +108,7 @@ async fn version() -> Json<About> {
 
 async fn no_such_route(uri: Uri) -> Problem {
     let path = crate::id::shown(uri.path());
-    let cure =
-        "a slash within an id is written %2F, and no part may be empty; all routes are in docs/reference/http.md";
+    let cure = "a slash within an id is written %2F; all routes are in docs/reference/http.md";
     Problem::new(NO_SUCH_ROUTE, format!("{path} leads nowhere: {cure}"))
 }
 

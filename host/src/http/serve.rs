@@ -35,7 +35,7 @@ const TOKEN_CHARACTERS_MIN: usize = 16;
 const CONNECTIONS_PER_REQUEST: usize = 2;
 /// A request's head must have arrived, and an idle connection must be used again, within this time.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(120);
-/// Largest head of a request, and the buffer of one connection.
+/// About the largest head of a request, and the buffer of one connection.
 const BUFFER_BYTES_MAX: usize = 64 << 10;
 /// Requests in work get this long to end when the host stops; then they are told.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(1);
@@ -161,7 +161,6 @@ impl Server {
                 .timer(TokioTimer::new())
                 .header_read_timeout(IDLE_TIME_MAX)
                 .max_buf_size(BUFFER_BYTES_MAX)
-                .pipeline_flush(true)
                 .serve_connection(TokioIo::new(stream), service)
         );
         // A connection that breaks is the client's affair: nothing to tell. It is only borrowed here, so nothing is dropped.

@@ -1,0 +1,5 @@
+//! The HTTP API from outside, served on a node with scripted handlers and a store in memory.
+
+mod actors;
+mod edges;
+mod operating;
