@@ -1,1 +1,4 @@
-//! Support.
+//! What several tests need.
+
+pub mod guest;
+pub mod turns;
