@@ -1,4 +1,4 @@
-//! What the tests share. Sees only the public API, like any embedder.
+//! What the tests share. Sees only the public API, like any embedder, and the binary, like any user.
 
 pub mod binary;
 pub mod http;
