@@ -170,6 +170,7 @@ impl Client {
     /// # Errors
     /// As [`Client::send`].
     pub async fn operate(&self, to: ActorId, operation: Operation, timeout: Duration) -> Result<Asked, Error> {
+        self.0.check_kind(&to)?;
         let (subject, body) = operation.to_message();
         check_size(body.len(), STATE_BYTES_MAX)?;
         let (id, headers) = (MessageId::outside(&to, random()?), Headers::default());
@@ -182,9 +183,7 @@ impl Inner {
     /// Checks all that a caller can get wrong.
     fn check(&self, request: Request) -> Result<Message, Error> {
         let Request { to, subject, headers, body, key, trace } = request;
-        if !self.registry.knows(to.kind()) {
-            return Err(Error::UnknownKind { kind: to.kind().to_string() });
-        }
+        self.check_kind(&to)?;
         check_size(body.len(), BODY_BYTES_MAX)?;
         headers.check()?;
         if let Some(size) = key.as_ref().map(String::len).filter(|size| !(1..=KEY_BYTES_MAX).contains(size)) {
@@ -194,6 +193,11 @@ impl Inner {
             trace.filter(|trace| trace.len() == TRACE_BYTES && trace.is_ascii() && !trace.contains(char::is_control));
         let id = MessageId::outside(&to, random()?);
         Ok(Message { id, to, sender: None, subject, headers, body, reply: None, key, trace })
+    }
+
+    fn check_kind(&self, to: &ActorId) -> Result<(), Error> {
+        let unknown = || Error::UnknownKind { kind: to.kind().to_string() };
+        self.registry.knows(to.kind()).then_some(()).ok_or_else(unknown)
     }
 
     async fn ask(&self, mut message: Message, timeout: Duration) -> Result<Asked, Error> {

@@ -15,6 +15,8 @@ use crate::outbox::Entry;
 use crate::record::{self, Record};
 use crate::turn::{self, Admission};
 
+/// Code of the problem that an actor has no record.
+pub const NO_SUCH_ACTOR: &str = "no-such-actor";
 /// First word of an operation's subject.
 const PREFIX: &str = "operator";
 
@@ -154,7 +156,7 @@ fn decide(operation: &Operation, message: &Message, loaded: &Loaded, stuck_at: O
     match operation {
         Operation::Skip if stuck_at.is_none() => refuse("nothing-to-skip", "no message of this actor waits"),
         Operation::Resume | Operation::Delete if never_was => {
-            refuse("no-such-actor", "this actor has no record: the first message creates it")
+            refuse(NO_SUCH_ACTOR, "this actor has no record: the first message creates it")
         }
         _ => Answer::new(message.id.clone(), Status::Done),
     }

@@ -90,7 +90,8 @@ impl Load {
             let from = (random >> 33) % ACCOUNTS;
             let to = (from + 1 + (random >> 45) % (ACCOUNTS - 1)) % ACCOUNTS;
             let body = json!({ "to": to.to_string(), "amount": 1 + (random >> 50) % 40 });
-            let status = self.until_answered(&from.to_string(), "transfer", &body, &format!("{client}-{number}")).await?;
+            let status =
+                self.until_answered(&from.to_string(), "transfer", &body, &format!("{client}-{number}")).await?;
             ensure!(status == 200 || status == 422, "a transfer is done or refused, not {status}");
             self.sent.fetch_add(u64::from(status == 200), Ordering::Relaxed);
             self.answered.fetch_add(1, Ordering::Relaxed);

@@ -77,9 +77,13 @@ async fn an_actor_is_suspended_corrected_and_resumed() -> Result {
     assert_eq!(served.get("/v1/actors/counter/a/state").await?.text().await?, "40");
     assert_eq!(status(&served, Method::POST, "/v1/admin/actors/counter/a/resume", "").await?, 204);
     assert_eq!(served.post("/v1/actors/counter/a/add", "1").await?.text().await?, "42");
-    for (path, code) in [("never/resume", "no-such-actor"), ("a/skip", "nothing-to-skip")] {
-        let told = problem(served.post(&format!("/v1/admin/actors/counter/{path}"), "").await?).await?;
-        assert_eq!((told.status, told.code.as_deref()), (422, Some(code)), "{path}");
+    let told = problem(served.post("/v1/admin/actors/counter/a/skip", "").await?).await?;
+    assert_eq!((told.status, told.code.as_deref()), (422, Some("nothing-to-skip")));
+    for (path, kind) in
+        [("counter/never/resume", "urn:hydra:unknown-actor"), ("never/a/suspend", "urn:hydra:unknown-kind")]
+    {
+        let told = problem(served.post(&format!("/v1/admin/actors/{path}"), "").await?).await?;
+        assert_eq!((told.status, told.kind.as_ref()), (404, kind), "{path}");
     }
     Ok(())
 }

@@ -124,7 +124,14 @@ mod tests {
         let named = keys(&config);
         assert_eq!(
             named,
-            ["store.retention_s", "sandbox.instances_max", "store.buckets", "store.bytes_max", "http.hosts", "telemetry.log"]
+            [
+                "store.retention_s",
+                "sandbox.instances_max",
+                "store.buckets",
+                "store.bytes_max",
+                "http.hosts",
+                "telemetry.log"
+            ]
         );
     }
 

@@ -13,8 +13,10 @@ use super::input::{self, Parameters, Segments};
 use super::problem::{BAD_REQUEST, METHOD_NOT_ALLOWED, NO_STATE, Problem, UNKNOWN_ACTOR};
 use super::routes::{Host, Shared};
 use super::view::{Actor, ActorStatus, Actors};
-use crate::client::Operation;
+use crate::client::{Asked, Operation};
 use crate::id::{ActorId, Kind};
+use crate::message::Answer;
+use crate::operator;
 use crate::record::{self, Record, Status};
 
 /// The query of a list.
@@ -119,6 +121,11 @@ async fn operate(
     let actor = input::outside_actor(&kind, &id)?;
     let timeout = input::timeout(wait.timeout.as_deref())?;
     let asked = shared.api.client.operate(actor, operation, timeout).await?;
+    if let Asked::Answered(Answer { problem: Some(problem), .. }) = &asked
+        && problem.code == operator::NO_SUCH_ACTOR
+    {
+        return Err(Problem::new(UNKNOWN_ACTOR, problem.text.clone()));
+    }
     Ok(response(asked, timeout))
 }
 
