@@ -14,6 +14,7 @@ pub trait Actor: Codec + Default {
     fn handle(&mut self, ctx: &Context, msg: &Message) -> Outcome;
 
     /// Runs before the first message after this actor was created or slept, as part of the same turn.
+    /// An actor that has stored no state is new at every turn.
     fn activated(&mut self, ctx: &Context) {
         let _ = ctx;
     }

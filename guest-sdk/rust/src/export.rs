@@ -8,7 +8,7 @@ macro_rules! export_actor {
         #[cfg(target_family = "wasm")]
         const _: () = {
             type Exported = $crate::Exported<$actor>;
-            $crate::bindings::__export_full_actor!(Exported with_types_in $crate::bindings);
+            $crate::bindings::__export_full_actor! { Exported with_types_in $crate::bindings }
         };
         const _: fn() = || {
             fn is_actor<A: $crate::Actor>() {}

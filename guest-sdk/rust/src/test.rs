@@ -18,7 +18,7 @@ pub struct Harness<A> {
     settings: Settings,
     /// Messages so far: numbers their ids.
     messages: u64,
-    /// The next turn is the first since the actor was created or slept.
+    /// The next turn is the first since the actor slept.
     asleep: bool,
     actor: PhantomData<fn() -> A>,
 }
@@ -61,7 +61,7 @@ impl<A: Actor> Harness<A> {
         let actor = ActorId::new(kind, id);
         let settings =
             Settings { actor, state: None, now_ms: 1_700_000_000_000, random_seed: 0, config: BTreeMap::new() };
-        Self { settings, messages: 0, asleep: true, actor: PhantomData }
+        Self { settings, messages: 0, asleep: false, actor: PhantomData }
     }
 
     /// Sends a JSON body from outside, and runs the turn.
@@ -79,13 +79,14 @@ impl<A: Actor> Harness<A> {
         }
         let mut settings = self.settings.clone();
         settings.random_seed = settings.random_seed.wrapping_mul(31).wrapping_add(self.messages);
+        let activated = self.asleep || settings.state.is_none();
         let context = Context::new(Host::new(settings));
-        let outcome = turn::run::<A>(&context, &message, self.asleep);
+        let outcome = turn::run::<A>(&context, &message, activated);
         let effects = context.host.into_effects();
         if outcome.is_err() {
             return Turn { outcome, sends: Vec::new(), logs: effects.logs, state_changed: false };
         }
-        self.asleep = matches!(effects.state, Some(None));
+        self.asleep = false;
         let state_changed = effects.state.is_some();
         if let Some(state) = effects.state {
             self.settings.state = state;
