@@ -1,5 +1,8 @@
-//! What the tests share. Sees only the public API, like any embedder.
+//! What the tests share. Sees only the public API, like any embedder, and the binary, like any user.
 
 pub mod binary;
+pub mod guest;
+pub mod host;
 pub mod http;
 pub mod scripted;
+pub mod turns;

@@ -2,18 +2,9 @@
 //! Called by the host, calls `turn`. The end of the raw bindings: what goes further in is `Message`, `Context`, `Outcome`.
 
 /// Makes a component of an actor. Once per crate, beside `impl Actor`; natively it only checks the type.
-///
-/// The component gets an allocator of its own, fast for the short life of an instance. To choose another:
-/// `export_actor!(Counter, own allocator)`, and declare a `#[global_allocator]` or none.
 #[macro_export]
 macro_rules! export_actor {
     ($actor:ty) => {
-        #[cfg(target_family = "wasm")]
-        #[global_allocator]
-        static ALLOCATOR: $crate::arena::Arena = $crate::arena::Arena::new();
-        $crate::export_actor!($actor, own allocator);
-    };
-    ($actor:ty, own allocator) => {
         #[cfg(target_family = "wasm")]
         const _: () = {
             type Exported = $crate::Exported<$actor>;

@@ -37,9 +37,6 @@ mod message;
 mod outcome;
 mod turn;
 
-#[cfg(any(target_family = "wasm", test))]
-#[doc(hidden)]
-pub mod arena;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 #[allow(

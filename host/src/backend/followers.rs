@@ -104,7 +104,7 @@ mod tests {
             followers.notify(notice(channel));
         }
         followers.close();
-        let mut heard = |follow: &mut Follow| {
+        let heard = |follow: &mut Follow| {
             std::iter::from_fn(|| follow.blocking_recv()).map(|notice| notice.channel).collect::<Vec<_>>()
         };
         assert_eq!(heard(&mut reply), ["reply.a", "reply.a.7"]);

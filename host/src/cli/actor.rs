@@ -3,10 +3,9 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use hydra::http::view::{self, ActorStatus, Actors};
 use hydra::id::{ActorId, Kind};
 use reqwest::Method;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::api::{self, Api};
 use super::input;
@@ -51,13 +50,6 @@ pub(super) struct One {
     actor: ActorId,
 }
 
-#[derive(Debug, Deserialize, Serialize)]
-struct Page {
-    actors: Vec<Map<String, Value>>,
-    #[serde(default)]
-    next: Option<String>,
-}
-
 impl Actor {
     /// Does it.
     ///
@@ -80,12 +72,12 @@ impl List {
         let mut query = vec![("limit", self.limit.to_string())];
         query.extend(self.kind.as_ref().map(|kind| ("kind", kind.to_string())));
         query.extend(self.after.clone().map(|after| ("after", after)));
-        let page: Page = api.get(&["v1", "actors"], &query).await?;
+        let page: Actors = api.get(&["v1", "actors"], &query).await?;
         if output.json {
             return output.value(&page);
         }
-        output.list(&page.actors, &["actor", "status"], |actor| {
-            ["actor", "status"].iter().map(|name| shown(actor.get(*name))).collect()
+        output.list(&page.actors, &["actor", "status", "state", "committed"], |actor| {
+            vec![actor.actor.to_string(), status(actor), state(actor), actor.committed.to_string()]
         })?;
         if let Some(next) = &page.next {
             let kind = self.kind.map(|kind| format!(" {kind}")).unwrap_or_default();
@@ -103,9 +95,19 @@ impl One {
     }
 
     async fn show(self, api: &Api, output: &Output) -> Result<()> {
-        let actor: Map<String, Value> = api.get(&self.path(&["v1", "actors"]), &[]).await?;
-        let lines: Vec<(&str, String)> =
-            actor.iter().map(|(name, value)| (name.as_str(), shown(Some(value)))).collect();
+        let actor: view::Actor = api.get(&self.path(&["v1", "actors"]), &[]).await?;
+        let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+        let mut lines = vec![
+            ("actor", output::printable(&actor.actor.to_string())),
+            ("status", status(&actor)),
+            ("state", state(&actor)),
+            ("cursor", or_none(actor.cursor.clone())),
+            ("version", or_none(actor.version.map(|digest| digest.to_string()))),
+            ("committed", actor.committed.to_string()),
+        ];
+        if let Some(reason) = &actor.reason {
+            lines.push(("reason", output::printable(&format!("{}: {}", reason.code, reason.text))));
+        }
         output.record(&actor, &lines)
     }
 
@@ -128,16 +130,14 @@ impl One {
     }
 }
 
-/// A value of a record that this version need not know, for people.
-fn shown(value: Option<&Value>) -> String {
-    match value {
-        None | Some(Value::Null) => "-".into(),
-        Some(Value::String(text)) => output::printable(text),
-        Some(Value::Object(fields)) => {
-            let fields: Vec<String> =
-                fields.iter().map(|(name, value)| format!("{name}: {}", shown(Some(value)))).collect();
-            fields.join("; ")
-        }
-        Some(other) => other.to_string(),
+fn status(actor: &view::Actor) -> String {
+    match actor.status {
+        ActorStatus::Active => "active".into(),
+        ActorStatus::Suspended => "suspended".into(),
     }
+}
+
+fn state(actor: &view::Actor) -> String {
+    let size = |bytes: usize| output::size(u64::try_from(bytes).unwrap_or(u64::MAX));
+    actor.state_bytes.map_or_else(|| "none".into(), size)
 }

@@ -10,7 +10,7 @@ use hydra::id::ActorId;
 use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
 
-use super::problem::Problem;
+use super::problem::Refusal;
 
 /// How long a host may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -90,7 +90,7 @@ impl Api {
             return Ok(response);
         }
         let body = response.bytes().await.unwrap_or_default();
-        Err(Problem::read(status.as_u16(), &body).into())
+        Err(Refusal::read(status.as_u16(), &body).into())
     }
 
     /// Reads JSON from a path.

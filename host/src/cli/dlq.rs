@@ -4,9 +4,9 @@
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use hydra::deadletter::DeadLetter;
+use hydra::http::view::DeadLetters;
 use hydra::id::{Kind, Seq};
 use reqwest::Method;
-use serde::{Deserialize, Serialize};
 
 use super::api::Api;
 use super::input;
@@ -71,12 +71,6 @@ pub(super) struct Many {
     /// Yes, all of them
     #[arg(long)]
     yes: bool,
-}
-
-#[derive(Deserialize, Serialize)]
-struct Page {
-    dead_letters: Vec<DeadLetter>,
-    next: Option<Seq>,
 }
 
 impl Dlq {
@@ -196,7 +190,7 @@ impl Action {
     }
 }
 
-async fn page(api: &Api, kind: Option<&Kind>, after: Seq, limit: usize) -> Result<Page> {
+async fn page(api: &Api, kind: Option<&Kind>, after: Seq, limit: usize) -> Result<DeadLetters> {
     let mut query = vec![("after", after.to_string()), ("limit", limit.to_string())];
     query.extend(kind.map(|kind| ("kind", kind.to_string())));
     api.get(&["v1", "dead-letters"], &query).await

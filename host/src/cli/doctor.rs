@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use clap::builder::styling::AnsiColor;
 use hydra::config::Durability;
+use hydra::http::view::About;
 use reqwest::Method;
 use serde::Serialize;
 
@@ -102,9 +103,9 @@ impl Doctor {
 
 async fn host(api: &Api) -> Vec<Finding> {
     let url = api::shown(api.base());
-    let version: Result<serde_json::Value> = api.get(&["version"], &[]).await;
-    let version = match version {
-        Ok(about) => about.get("version").and_then(serde_json::Value::as_str).unwrap_or("unknown").to_owned(),
+    let about: Result<About> = api.get(&["version"], &[]).await;
+    let version = match about {
+        Ok(about) => about.version.into_owned(),
         Err(error) => {
             return vec![Finding::new("host", Verdict::Fail, format!("not reached at {url}"), format!("{error:#}"))];
         }

@@ -9,13 +9,6 @@ use hydra::events::Event;
 
 use super::output::{printable, time_of_day};
 
-/// Whose event it is, `KIND/ID`.
-pub(super) fn actor(event: &Event) -> &str {
-    match event {
-        Event::Turn { actor, .. } | Event::Line { actor, .. } => actor,
-    }
-}
-
 /// The line, with its line break.
 pub(super) fn line(event: &Event) -> String {
     let dim = Style::new().dimmed();

@@ -3,9 +3,9 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use hydra::http::view::Kinds;
 use hydra::id::Kind as Name;
 use hydra::registry::{KindEntry, Version};
-use serde::Deserialize;
 
 use super::api::Api;
 use super::input;
@@ -30,11 +30,6 @@ pub(super) struct One {
     kind: Name,
 }
 
-#[derive(Deserialize)]
-struct Kinds {
-    kinds: Vec<KindEntry>,
-}
-
 impl Kind {
     /// Shows it.
     ///
@@ -53,16 +48,16 @@ async fn list(api: &Api, output: &Output) -> Result<()> {
     let Kinds { kinds } = api.get(&["v1", "kinds"], &[]).await?;
     output.list(&kinds, &["kind", "version", "digest", "size", "deployed"], |entry| {
         let mut row = vec![entry.kind.to_string()];
-        row.extend(current(entry).map(|version| row_of(version, None)).unwrap_or_default());
+        row.extend(entry.current.as_ref().map(|version| row_of(version, None)).unwrap_or_default());
         row
     })
 }
 
 impl One {
     async fn show(self, api: &Api, output: &Output) -> Result<()> {
-        let entry: KindEntry = api.get(&["v1", "kinds", self.kind.as_str()], &[]).await?;
+        let entry: KindEntry = api.get(&["v1", "kinds", self.kind.as_str(), "versions"], &[]).await?;
         let mut lines = vec![("kind", entry.kind.to_string()), ("versions", entry.versions.len().to_string())];
-        if let Some(version) = current(&entry) {
+        if let Some(version) = entry.versions.iter().find(|version| version.number == entry.current) {
             lines.extend([
                 ("current", version.number.to_string()),
                 ("digest", version.digest.to_string()),
@@ -76,16 +71,12 @@ impl One {
     }
 
     async fn history(self, api: &Api, output: &Output) -> Result<()> {
-        let mut entry: KindEntry = api.get(&["v1", "kinds", self.kind.as_str()], &[]).await?;
+        let mut entry: KindEntry = api.get(&["v1", "kinds", self.kind.as_str(), "versions"], &[]).await?;
         entry.versions.reverse();
         output.list(&entry.versions, &["version", "digest", "size", "deployed", ""], |version| {
             row_of(version, (version.number == entry.current).then_some("current"))
         })
     }
-}
-
-fn current(entry: &KindEntry) -> Option<&Version> {
-    entry.versions.iter().find(|version| version.number == entry.current)
 }
 
 fn row_of(version: &Version, mark: Option<&str>) -> Vec<String> {

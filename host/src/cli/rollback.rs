@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 use clap::Args;
+use hydra::http::view;
 use hydra::id::Kind;
 use hydra::registry::Deployed;
 use reqwest::Method;
@@ -29,8 +30,8 @@ impl Rollback {
     /// # Errors
     /// The host does not answer, or has no such version.
     pub(super) async fn run(self, api: &Api, output: &Output) -> Result<()> {
-        let wanted = serde_json::json!({ "digest": self.digest });
-        let request = api.request(Method::POST, &["v1", "kinds", self.kind.as_str(), "rollback"]).json(&wanted);
+        let path = ["v1", "kinds", self.kind.as_str(), "rollback"];
+        let request = api.request(Method::POST, &path).json(&view::Rollback { digest: self.digest });
         let deployed: Deployed = api.json(request).await?;
         let Deployed { kind, version, .. } = &deployed;
         let sentence = format!("{kind}: version {} ({}) is current again", version.number, version.digest);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
+use hydra::http::view::Accepted;
 use hydra::id::ActorId;
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response};
@@ -81,9 +82,8 @@ impl Send {
     /// It was not stored.
     pub(super) async fn run(self, api: &Api, output: &Output) -> Result<()> {
         let request = self.message.request(api)?.query(&[("send", "")]);
-        let told: serde_json::Value = api.json(request).await?;
-        let id = told.get("id").and_then(serde_json::Value::as_str).unwrap_or_default();
-        output.done(&told, &output::printable(id))
+        let accepted: Accepted = api.json(request).await?;
+        output.done(&accepted, &output::printable(&accepted.id))
     }
 }
 

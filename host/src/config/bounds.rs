@@ -6,6 +6,7 @@ use super::settings::Config;
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
+const PIB: u64 = 1 << 50;
 /// Shortest bearer token, in characters: shorter ones can be guessed.
 const TOKEN_CHARS_MIN: usize = 16;
 
@@ -32,6 +33,13 @@ pub(super) fn check(config: &Config) -> Vec<Broken> {
             key: "store.buckets",
             value: config.store.buckets.to_string(),
             bounds: "a power of two from 1 to 256".into(),
+        });
+    }
+    if config.store.bytes_max != 0 && !(MIB..=PIB).contains(&config.store.bytes_max) {
+        broken.push(Broken {
+            key: "store.bytes_max",
+            value: config.store.bytes_max.to_string(),
+            bounds: format!("0 (no limit but the disk), or {MIB} to {PIB}"),
         });
     }
     broken.extend(token(config));
@@ -109,13 +117,14 @@ mod tests {
         let mut config = Config::default();
         config.store.retention_s = 59;
         config.store.buckets = 12;
+        config.store.bytes_max = 1;
         config.sandbox.instances_max = 0;
         config.telemetry.log = "hydra=loud".into();
         config.http.hosts = vec!["https://example.org".into()];
         let named = keys(&config);
         assert_eq!(
             named,
-            ["store.retention_s", "sandbox.instances_max", "store.buckets", "http.hosts", "telemetry.log"]
+            ["store.retention_s", "sandbox.instances_max", "store.buckets", "store.bytes_max", "http.hosts", "telemetry.log"]
         );
     }
 

@@ -128,7 +128,7 @@ impl Checkpointer {
     }
 
     /// Removes what is too old, a bounded number at a time.
-    fn sweep(&self) {
+    pub(super) fn sweep(&self) {
         let now = self.store.clock.now();
         while row::has_expired(&self.connection, now).unwrap_or(false) && self.write(row::sweep) {}
         let stream = StreamNumber::DEAD_LETTERS;

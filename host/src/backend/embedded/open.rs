@@ -43,7 +43,7 @@ const AHEAD_MAX: Duration = Duration::from_secs(600);
 /// An open store. Dropping it closes it: waits for what is queued, stores the floors, releases the folder.
 pub struct Embedded {
     backend: Backend,
-    store: Arc<Store>,
+    pub(super) store: Arc<Store>,
     threads: Vec<JoinHandle<()>>,
     lock: Option<Lock>,
 }

@@ -1,0 +1,135 @@
+//! A store of one kind, and its time. Laws get one each; they reopen it and let time pass without sleeping.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hydra::backend::embedded::{Embedded, open_with_clock};
+use hydra::backend::{Backend, Delivery, Inbox, NewMessage, Queue, memory};
+use hydra::clock::{Clock, Time};
+use hydra::config::{Durability, Store};
+use hydra::id::{ActorId, Epoch, Kind, Seq};
+use hydra::message::Headers;
+use hydra::names::MessageId;
+use tempfile::TempDir;
+
+/// Buckets of every store here.
+pub(crate) const BUCKETS: u16 = 4;
+/// When every store's time begins.
+pub(crate) const START: Time = Time(1_800_000_000_000);
+/// After so long something that must happen did not.
+const TOO_LONG: Duration = Duration::from_secs(20);
+
+/// One store.
+pub(crate) struct World {
+    place: Place,
+}
+
+enum Place {
+    Memory(Backend),
+    /// The store is none only while it is reopened.
+    Embedded {
+        store: Option<Embedded>,
+        clock: Arc<Clock>,
+        config: Store,
+        /// Removed at the end.
+        _dir: TempDir,
+    },
+}
+
+impl World {
+    /// In memory; time is the paused runtime's.
+    pub(crate) fn memory() -> Self {
+        Self { place: Place::Memory(memory::open(Arc::new(Clock::of_runtime(START)), BUCKETS)) }
+    }
+
+    /// In a folder; time is moved by hand.
+    pub(crate) fn embedded(durability: Durability) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let config = Store { dir: dir.path().join("store"), durability, buckets: BUCKETS, ..Store::default() };
+        let clock = Arc::new(Clock::by_hand(START));
+        let store = Some(open_with_clock(&config, Arc::clone(&clock)).unwrap());
+        Self { place: Place::Embedded { store, clock, config, _dir: dir } }
+    }
+
+    /// The store.
+    pub(crate) fn backend(&self) -> Backend {
+        match &self.place {
+            Place::Memory(backend) => backend.clone(),
+            Place::Embedded { store, .. } => store.as_ref().unwrap().backend(),
+        }
+    }
+
+    /// Ends the process that has the store, as far as the store can tell, and begins another.
+    pub(crate) fn reopen(&mut self) -> Backend {
+        if let Place::Embedded { store, clock, config, _dir: _ } = &mut self.place {
+            store.take().unwrap().close();
+            *store = Some(open_with_clock(config, Arc::clone(clock)).unwrap());
+        }
+        self.backend()
+    }
+
+    /// Lets time pass.
+    pub(crate) async fn pass(&self, span: Duration) {
+        match &self.place {
+            Place::Memory(_) => tokio::time::advance(span).await,
+            Place::Embedded { clock, .. } => clock.not_before(clock.now().plus(span)),
+        }
+    }
+}
+
+/// An actor.
+pub(crate) fn actor(id: &str) -> ActorId {
+    ActorId::new(Kind::new("counter").unwrap(), id).unwrap()
+}
+
+/// A message to an actor's mailbox; its body is its id.
+pub(crate) fn message(to: &ActorId, id: &str) -> NewMessage {
+    let (id, body) = (MessageId::stored(id), Bytes::from(id.to_owned()));
+    let mut headers = Headers::default();
+    headers.push("X-One", "1");
+    NewMessage { queue: Queue::Inbox, to: to.clone(), id, committed: None, headers, body }
+}
+
+/// The same as a dead letter.
+pub(crate) fn dead_letter(to: &ActorId, id: &str) -> NewMessage {
+    NewMessage { queue: Queue::DeadLetters, ..message(to, id) }
+}
+
+/// Stores one message that is new.
+pub(crate) async fn append(backend: &Backend, message: NewMessage) -> Seq {
+    let appended = backend.log.append(vec![message]).await.unwrap();
+    assert!(!appended[0].duplicate);
+    appended[0].seq
+}
+
+/// Stores so many messages to one actor, `PREFIX0` and so on.
+pub(crate) async fn append_many(backend: &Backend, to: &ActorId, prefix: &str, count: usize) {
+    let messages = (0..count).map(|number| message(to, &format!("{prefix}{number}"))).collect();
+    backend.log.append(messages).await.unwrap();
+}
+
+/// Opens the inbox of an actor's bucket.
+pub(crate) async fn open(backend: &Backend, of: &ActorId, epoch: u64) -> Box<dyn Inbox> {
+    backend.log.inbox(backend.log.bucket_of(of), Epoch(epoch)).await.unwrap()
+}
+
+/// The next message, which must come.
+pub(crate) async fn next(inbox: &mut Box<dyn Inbox>) -> Delivery {
+    soon(inbox.next()).await.unwrap()
+}
+
+/// The ids of the next messages, which must come.
+pub(crate) async fn next_ids(inbox: &mut Box<dyn Inbox>, count: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    while ids.len() < count {
+        ids.push(next(inbox).await.id.to_string());
+    }
+    ids
+}
+
+/// Waits for something that must happen.
+pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(TOO_LONG, what).await.expect("it did not happen")
+}
