@@ -150,8 +150,7 @@ mod tests {
     #[test]
     fn only_hosts_that_all_know_are_named() {
         assert_none(hosts(&repository()));
-        let known =
-            "http://127.0.0.1:8420/v1 http://[::1]:80 https://docs.rs. http://{address} https://evil.example/x http://HOST:1";
+        let known = "http://127.0.0.1:8420/v1 http://[::1]:80 https://docs.rs. http://{address} https://evil.example/x http://HOST:1";
         let strange = format!("registry = \"https:{}mirror.corp.test:443/index\"\n", "//");
         let complaints = hosts(&Tree::of(&[("a.md", known), (".cargo/config.toml", &strange)]));
         assert_eq!(complaints.len(), 1);
