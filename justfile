@@ -60,10 +60,11 @@ build: setup
 samples: setup
     cargo build --manifest-path {{ samples }} --workspace --release --target {{ guest }}
 
-# Measure: turn and commit on their own, then the whole host (release build; takes minutes)
-bench *arguments: samples
-    cargo bench -p hydra
-    cargo run --release -p hydra -- bench "$@"
+# Measure: turn and commit on their own, then the whole host; flags as for `hydra bench` (release build; takes minutes)
+bench *flags: samples
+    cargo bench -p hydra --bench '*'
+    cargo build --release -p hydra
+    tests/bench.sh "$@"
 
 # Make the reference of the library; broken links are errors
 doc:
