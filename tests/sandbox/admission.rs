@@ -60,7 +60,7 @@ async fn another_version_of_the_world_is_refused_with_both_versions() {
     let newer = Guest::new("(call $runtime.now-ms) drop (call $done)").version("0.2.0");
     assert_refused(newer.calls(&["runtime.now-ms"]).build(), "world-version", &["@0.2.0", "@0.1.0", "0.1.x"]).await;
     let exports = Guest::new("(call $done)").version("0.2.0");
-    assert_refused(exports.build(), "world-version", &["handler@0.2.0", "@0.1.0"]).await;
+    assert_refused(exports.build(), "world-version", &["types@0.2.0", "@0.1.0"]).await;
 }
 
 #[tokio::test]

@@ -3,19 +3,14 @@
 use std::sync::Arc;
 
 use hydra::config;
-use hydra::effects::{Fault, Outcome};
+use hydra::effects::Fault;
 use hydra::id::ActorId;
-use hydra::wasm::{Handled, Sandbox};
+use hydra::wasm::Sandbox;
 use hydra_tests::guest::Guest;
-use hydra_tests::turns::{input, load, manifest, message, problem, turn};
+use hydra_tests::turns::{input, load, manifest, message, problem, reply, turn};
 use tokio_util::task::TaskTracker;
 
 const LOOP: &str = "(loop $again (br $again)) unreachable";
-
-fn reply(handled: &Handled) -> &[u8] {
-    let Ok(Outcome::Reply(payload)) = &handled.result else { panic!("{handled:?}") };
-    &payload.body
-}
 
 /// Replies how many turns this instance has had.
 fn remembering() -> Guest {
