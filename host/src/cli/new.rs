@@ -23,6 +23,35 @@ macro_rules! files {
 /// What every project gets: the contract that its component is built against.
 const CONTRACT: &[File] = files!("wit/" => "hydra-sdk/wit/": "actor.wit");
 
+/// What a Rust author starts from.
+const RUST: &[File] = files!(
+    "guest-sdk/rust/template/" => "":
+    ".gitignore", "Cargo.toml", "Cargo.lock", "README.md", "actor.toml", "src/lib.rs",
+);
+
+/// The Rust SDK, so that a project needs nothing of ours from anywhere.
+const RUST_SDK: &[File] = files!(
+    "guest-sdk/rust/" => "hydra-sdk/":
+    "Cargo.toml",
+    "README.md",
+    "src/actor.rs",
+    "src/bindings.rs",
+    "src/context.rs",
+    "src/describe.rs",
+    "src/export.rs",
+    "src/lib.rs",
+    "src/message.rs",
+    "src/outcome.rs",
+    "src/test.rs",
+    "src/turn.rs",
+    "src/host/mod.rs",
+    "src/host/simulated.rs",
+    "src/host/wasm.rs",
+);
+
+/// Names that a project's own dependencies have: a crate cannot have them too.
+const TAKEN: &[&str] = &["serde", "hydra-sdk", "wit-bindgen", "test", "core", "std", "alloc"];
+
 /// Start a project
 #[derive(Debug, Args)]
 #[command(
@@ -44,7 +73,7 @@ enum Language {
 impl Language {
     fn files(self) -> Vec<File> {
         match self {
-            Self::Rust => CONTRACT.to_vec(),
+            Self::Rust => [CONTRACT, RUST, RUST_SDK].concat(),
         }
     }
 }
@@ -57,10 +86,13 @@ impl New {
     pub(super) fn run(self) -> Result<()> {
         let name = self.name.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let kind = Kind::from_outside(&name).context("the project's name becomes its kind")?;
+        if TAKEN.contains(&kind.as_str()) {
+            bail!("{kind} is the name of a crate that the project uses: choose another name");
+        }
         write(&self.name, &kind, &self.lang.files())?;
         let shown = self.name.display();
         output::text(&format!("made {shown}\n"))?;
-        output::note(&format!("next: build it as {shown}/README.md says, then hydra dev {shown}"));
+        output::note(&format!("next: cd {shown} && cargo build --release --target wasm32-wasip2 && hydra dev ."));
         Ok(())
     }
 }
@@ -101,7 +133,9 @@ mod tests {
         let folder = parent.path().join("greeter");
         let kind = Kind::new("greeter").unwrap();
         write(&folder, &kind, &Language::Rust.files()).unwrap();
-        assert!(folder.join("hydra-sdk/wit/actor.wit").is_file());
+        for path in ["hydra-sdk/wit/actor.wit", "hydra-sdk/src/lib.rs", "src/lib.rs", "actor.toml"] {
+            assert!(folder.join(path).is_file(), "{path}");
+        }
         assert!(write(&folder, &kind, &[]).unwrap_err().to_string().contains("there already"));
     }
 }
