@@ -136,3 +136,12 @@ async fn a_manifest_over_its_ceilings_is_refused() {
     assert_eq!(refusal.code, "limits");
     assert!(refusal.reason.contains("limits.cpu_ms_max"), "{refusal}");
 }
+
+#[tokio::test]
+async fn a_compilation_that_takes_too_long_is_refused() {
+    let settings = hydra::config::Sandbox { compile_s_max: 0, instances_max: 1, ..hydra::config::Sandbox::default() };
+    let sandbox = hydra::wasm::Sandbox::new(&settings, None, 1 << 20).unwrap();
+    let refusal = sandbox.load(Guest::counter().build(), hydra_tests::turns::manifest("")).await.err().unwrap();
+    assert_eq!(refusal.code, "compile-timeout");
+    assert!(refusal.reason.contains("sandbox.compile_s_max"), "{refusal}");
+}
