@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -16,7 +16,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A running `hydra dev`. Killed when it is dropped.
 struct Dev {
     child: Child,
-    lines: Receiver<String>,
+    /// Lines of standard output: deploys, turns.
+    results: Receiver<String>,
+    /// Lines of standard error. A stream of their own: nothing orders them with the results.
+    notes: Receiver<String>,
     url: String,
 }
 
@@ -25,26 +28,23 @@ impl Dev {
         let mut command = binary::command()?;
         command.args(["dev", "app", "--http", "127.0.0.1:0"]).current_dir(folder);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let (tell, lines) = channel();
-        forward(child.stdout.take().context("its standard output")?, tell.clone());
-        forward(child.stderr.take().context("its standard error")?, tell);
-        let mut dev = Self { child, lines, url: String::new() };
-        let greeting = dev.wait_for("hydra dev at ")?;
+        let results = lines(child.stdout.take().context("its standard output")?);
+        let notes = lines(child.stderr.take().context("its standard error")?);
+        let mut dev = Self { child, results, notes, url: String::new() };
+        let greeting = wait_for(&dev.results, "hydra dev at ")?;
         let url = greeting.trim_start_matches("hydra dev at ").split(';').next().context("its URL")?;
         dev.url = url.into();
         Ok(dev)
     }
 
-    /// The next line with this in it.
-    fn wait_for(&self, part: &str) -> Result<String> {
-        let mut seen = Vec::new();
-        loop {
-            match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) if line.contains(part) => return Ok(line),
-                Ok(line) => seen.push(line),
-                Err(_) => bail!("{part:?} was never told, but {seen:#?}"),
-            }
-        }
+    /// The next result with this in it.
+    fn result(&self, part: &str) -> Result<String> {
+        wait_for(&self.results, part)
+    }
+
+    /// The next note with this in it.
+    fn note(&self, part: &str) -> Result<String> {
+        wait_for(&self.notes, part)
     }
 
     /// What an actor replies, as the number it counts.
@@ -68,13 +68,27 @@ impl Drop for Dev {
     }
 }
 
-/// Tells every line; ends with the process.
-fn forward(from: impl Read + Send + 'static, to: Sender<String>) {
+/// The next line with this in it.
+fn wait_for(lines: &Receiver<String>, part: &str) -> Result<String> {
+    let mut seen = Vec::new();
+    loop {
+        match lines.recv_timeout(PATIENCE) {
+            Ok(line) if line.contains(part) => return Ok(line),
+            Ok(line) => seen.push(line),
+            Err(_) => bail!("{part:?} was never told, but {seen:#?}"),
+        }
+    }
+}
+
+/// Every line as it comes; ends with the process.
+fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
+    let (tell, lines) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(from).lines().map_while(Result::ok) {
-            let _ = to.send(line);
+            let _ = tell.send(line);
         }
     });
+    lines
 }
 
 #[test]
@@ -87,23 +101,23 @@ fn what_is_built_later_is_deployed_and_what_is_built_again_is_reloaded() -> Resu
     let component = app.join("out/counter.wasm");
 
     let dev = Dev::start(folder.path())?;
-    assert!(dev.wait_for("waiting for app/out/counter.wasm")?.contains("make it"));
+    assert!(dev.note("waiting for app/out/counter.wasm")?.contains("make it"));
     std::fs::create_dir(app.join("out"))?;
     std::fs::write(&component, Guest::counter().build())?;
-    dev.wait_for("counter: version 1 ")?;
+    dev.result("counter: version 1 ")?;
     assert_eq!(dev.ask("counter/alice")?, 1);
-    dev.wait_for("counter/alice count → replied")?;
+    dev.result("counter/alice count → replied")?;
 
     std::fs::write(&component, b"no component")?;
-    dev.wait_for("not deployed; the version before goes on")?;
+    dev.note("not deployed; the version before goes on")?;
     assert_eq!(dev.ask("counter/alice")?, 2);
 
     std::fs::write(&component, Guest::counter().text(4096, "rebuilt").build())?;
-    dev.wait_for("counter: version 2 ")?;
+    dev.result("counter: version 2 ")?;
     assert_eq!(dev.ask("counter/alice")?, 3, "the state outlives a reload");
 
     std::fs::write(app.join("actor.toml"), format!("{manifest}[config]\nname = \"x\"\n"))?;
-    dev.wait_for("counter: version 3 ")?;
+    dev.result("counter: version 3 ")?;
     assert_eq!(dev.interrupt()?, Some(0));
     Ok(())
 }
@@ -117,11 +131,11 @@ fn a_mistake_in_a_manifest_is_told_and_corrected_without_a_restart() -> Result<(
     std::fs::write(app.join("my_counter.wasm"), Guest::counter().build())?;
 
     let dev = Dev::start(folder.path())?;
-    dev.wait_for("my-counter: version 1 ")?;
+    dev.result("my-counter: version 1 ")?;
     std::fs::write(app.join("actor.toml"), "component = \"my_counter.wasm\"\ncolour = 1\n")?;
-    dev.wait_for("colour")?;
+    dev.note("colour")?;
     std::fs::write(app.join("actor.toml"), "component = \"my_counter.wasm\"\nstate_version = 1\n")?;
-    dev.wait_for("my-counter: version 2 ")?;
+    dev.result("my-counter: version 2 ")?;
     assert_eq!(dev.interrupt()?, Some(0));
     Ok(())
 }
