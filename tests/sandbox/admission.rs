@@ -60,7 +60,7 @@ async fn another_version_of_the_world_is_refused_with_both_versions() {
     let newer = Guest::new("(call $runtime.now-ms) drop (call $done)").version("0.2.0");
     assert_refused(newer.calls(&["runtime.now-ms"]).build(), "world-version", &["@0.2.0", "@0.1.0", "0.1.x"]).await;
     let exports = Guest::new("(call $done)").version("0.2.0");
-    assert_refused(exports.build(), "world-version", &["handler@0.2.0", "@0.1.0"]).await;
+    assert_refused(exports.build(), "world-version", &["types@0.2.0", "@0.1.0"]).await;
 }
 
 #[tokio::test]
@@ -135,4 +135,13 @@ async fn a_manifest_over_its_ceilings_is_refused() {
     let refusal = loaded.err().unwrap();
     assert_eq!(refusal.code, "limits");
     assert!(refusal.reason.contains("limits.cpu_ms_max"), "{refusal}");
+}
+
+#[tokio::test]
+async fn a_compilation_that_takes_too_long_is_refused() {
+    let settings = hydra::config::Sandbox { compile_s_max: 0, instances_max: 1, ..hydra::config::Sandbox::default() };
+    let sandbox = hydra::wasm::Sandbox::new(&settings, None, 1 << 20).unwrap();
+    let refusal = sandbox.load(Guest::counter().build(), hydra_tests::turns::manifest("")).await.err().unwrap();
+    assert_eq!(refusal.code, "compile-timeout");
+    assert!(refusal.reason.contains("sandbox.compile_s_max"), "{refusal}");
 }

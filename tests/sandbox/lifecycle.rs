@@ -29,7 +29,7 @@ fn guest(activated: &str, migrate: &str) -> Guest {
 }
 
 async fn migrated(migrate: &str, state: &'static [u8], version: u32) -> Handled {
-    let handler = load(guest("", migrate).build(), "state_version = 2").await;
+    let handler = load(guest("", migrate).build(), "state_version = 2\nlimits.cpu_ms_max = 20").await;
     let message = message("go", b"");
     turn(&*handler, Input { state: Some(Bytes::from_static(state)), state_version: version, ..input(&message) }).await
 }

@@ -1,12 +1,13 @@
 //! Runs single turns against a handler, without a store: one message in, what came out.
 //! Used by the sandbox's tests and the turn benchmark.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot be set up says so and stops")]
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use hydra::clock::Time;
 use hydra::config;
-use hydra::effects::{Fault, StateChange};
+use hydra::effects::{Fault, Outcome, StateChange};
 use hydra::id::ActorId;
 use hydra::manifest::Manifest;
 use hydra::message::{Headers, Message, Problem};
@@ -116,6 +117,18 @@ pub fn problem(handled: &Handled) -> &Problem {
         | Fault::Host(problem)
         | Fault::Retry { problem, .. }
         | Fault::Broken { problem, .. } => problem,
+    }
+}
+
+/// The bytes of a reply.
+///
+/// # Panics
+/// When the turn ended in another way.
+#[must_use]
+pub fn reply(handled: &Handled) -> &[u8] {
+    match &handled.result {
+        Ok(Outcome::Reply(payload)) => &payload.body,
+        _ => panic!("no reply: {handled:?}"),
     }
 }
 

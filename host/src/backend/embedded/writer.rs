@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::group::{Group, Memory, News};
 use super::store::Store;
@@ -17,12 +17,14 @@ use super::{error, tail::Tail};
 use crate::backend::Error;
 use crate::id::Seq;
 
-/// Writes that wait for the writer; whoever comes then waits outside.
-pub(super) const QUEUE_MAX: usize = 4_096;
 /// Writes in one transaction.
 const GROUP_OPS_MAX: usize = 1_024;
 /// Bytes of bodies and values in one transaction, at which it is committed: it stays far below a second.
 const GROUP_BYTES_MAX: usize = 8 << 20;
+/// The writer waits for those it has just answered at most this share of the time that their group took.
+const GATHER_SHARE: u32 = 4;
+/// The longest such wait.
+const GATHER_MAX: Duration = Duration::from_millis(1);
 /// How often acknowledged floors are stored while there are groups to store them with.
 pub(super) const FLOORS_EVERY: Duration = Duration::from_millis(50);
 
@@ -78,21 +80,23 @@ pub(super) struct Writer {
     pub(super) store: Arc<Store>,
     pub(super) connection: Connection,
     pub(super) memory: Memory,
-    pub(super) queue: mpsc::Receiver<Op>,
     pub(super) floors_stored: Instant,
     /// The last group failed: said once, not for every group.
     pub(super) is_failing: bool,
 }
 
 impl Writer {
-    /// Serves the queue until the store is closing and everything queued is done.
+    /// Serves the queue until it is closed and empty.
     pub(super) fn run(mut self) {
-        let mut ops = Vec::with_capacity(GROUP_OPS_MAX);
-        while self.queue.blocking_recv_many(&mut ops, GROUP_OPS_MAX) > 0 {
+        let store = Arc::clone(&self.store);
+        let mut ops = Vec::new();
+        let (mut expected, mut patience) = (1, Duration::ZERO);
+        while store.queue.take(&mut ops, expected, patience) {
+            let (begun, count) = (Instant::now(), ops.len());
             self.serve(&mut ops);
-            if self.store.is_closing.load(Ordering::Acquire) {
-                self.queue.close();
-            }
+            store.queue.served(count);
+            expected = count.min(GROUP_OPS_MAX);
+            patience = GATHER_MAX.min(begun.elapsed() / GATHER_SHARE);
         }
         self.serve(&mut vec![Op::store_floors()]);
     }
@@ -135,10 +139,11 @@ impl Writer {
                 }
             }
         }
+        let count = answers.len();
         for answer in answers {
             answer(stored.clone());
         }
-        self.store.bell.ring();
+        self.store.bell.ring(count);
         self.note(stored.err().as_ref());
     }
 
@@ -156,7 +161,7 @@ impl Writer {
 /// Runs ops until the group is large enough, there are no more, or one fails.
 fn fill(group: &mut Group<'_>, ops: &mut impl Iterator<Item = Op>) -> (Vec<Answer>, Result<(), Error>) {
     let (mut answers, mut bytes) = (Vec::new(), 0);
-    while bytes < GROUP_BYTES_MAX {
+    while bytes < GROUP_BYTES_MAX && answers.len() < GROUP_OPS_MAX {
         let Some(op) = ops.next() else { break };
         bytes += op.bytes;
         let (done, answer) = (op.work)(Ok(group));
