@@ -17,6 +17,7 @@ use crate::id::{ActorId, Cursor, Seq};
 use crate::late::Earlier;
 use crate::mailbox::{Waiting, Work};
 use crate::message::{Answer, Message, Problem, Status, reply_of};
+use crate::operation::is_operation;
 use crate::operator;
 use crate::record;
 use crate::turn::{Admission, Ended, Settled, Turn, admit};
@@ -105,7 +106,7 @@ impl Activation {
         let page = self.bucket.patiently("messages", || log.read(Queue::Inbox, Some(&self.actor), after, PAGE)).await?;
         let complete = page.len() < PAGE;
         let read_up_to = page.last().filter(|_| !complete).map_or(up_to, |last| last.seq);
-        let wanted = |delivery: &Delivery| delivery.seq <= up_to && !operator::is_operation(delivery);
+        let wanted = |delivery: &Delivery| delivery.seq <= up_to && !is_operation(&delivery.headers);
         let page: Vec<Delivery> = page.into_iter().filter(wanted).collect();
         self.bucket.mailboxes().found(&self.actor, &page, read_up_to);
         let mut messages = VecDeque::with_capacity(page.len());

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -16,6 +16,7 @@ use crate::backend::{Backend, Delivery, Error};
 use crate::clock::Time;
 use crate::commit::Loaded;
 use crate::config;
+use crate::guard::lock;
 use crate::id::{ActorId, BucketId, Epoch, Seq};
 use crate::mailbox::Mailboxes;
 use crate::registry::Registry;
@@ -245,9 +246,4 @@ impl Drop for Waits<'_> {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// Locks; what a panicking task left behind is bookkeeping that stays consistent between statements.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

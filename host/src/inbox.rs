@@ -17,7 +17,7 @@ use crate::clock::Time;
 use crate::id::{ActorId, BucketId, Epoch, Seq};
 use crate::mailbox::Waiting;
 use crate::message::{Headers, Problem};
-use crate::operator;
+use crate::operation::is_operation;
 use crate::tombstone;
 use crate::turn::LOOK_UP_FROM;
 
@@ -106,7 +106,7 @@ impl Loop {
 
     /// Brings a message to its actor, or leaves it in the log for later.
     fn route(&mut self, delivery: Delivery) {
-        if operator::is_operation(&delivery) {
+        if is_operation(&delivery.headers) {
             let actor = delivery.to.clone();
             let begins = self.bucket.mailboxes().push_operator(delivery);
             return self.begin(begins, actor);
