@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use hydra_tests::host::{Host, sample};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
+use tokio_util::task::TaskTracker;
 
 const KILLS: u64 = 50;
 const ACCOUNTS: u64 = 8;
@@ -42,7 +43,8 @@ async fn killed_again_and_again(durability: &'static str) -> Result<()> {
         let body = json!({ "amount": OPENED });
         ensure!(load.until_answered(&account.to_string(), "open", &body, &format!("open-{account}")).await? == 200);
     }
-    let clients: Vec<_> = (0..CLIENTS).map(|number| tokio::spawn(load.clone().run(number))).collect();
+    let tracker = TaskTracker::new();
+    let clients: Vec<_> = (0..CLIENTS).map(|number| tracker.spawn(load.clone().run(number))).collect();
     for kill in 0..KILLS {
         load.wait_for(1 + (kill * 7919) % 61).await?;
         host.kill()?;
