@@ -26,6 +26,8 @@ use tokio_util::task::TaskTracker;
 
 /// Actors, each with a record.
 const ACTORS: usize = 8_192;
+/// Odd, so that every actor gets its turn.
+const STRIDE: usize = 2_503;
 const STATE_BYTES: usize = 64;
 const RECORD_HEADERS_BYTES: usize = 120;
 const BODY_BYTES: usize = 128;
@@ -168,7 +170,8 @@ impl Bare {
     }
 
     fn put(&mut self, number: usize) {
-        let actor = number % ACTORS;
+        // Spread over all records, as the store's callers are: neighbours would share their pages.
+        let actor = number * STRIDE % ACTORS;
         let revision = self.revisions[actor];
         let sql = "UPDATE entry SET revision = ?3, expires = NULL, headers = ?4, value = ?5
             WHERE space = ?1 AND key = ?2 AND revision = ?6 AND (expires IS NULL OR expires > ?7)";

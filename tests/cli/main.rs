@@ -1,5 +1,7 @@
-//! The command line without a host: help, usage, settings, and what is said when nobody answers.
-//! Runs the real binary. What a verb does with a host is tested in `e2e`.
+//! The command line without a host: help, usage, settings, and what is said when nobody answers; and, in `dev`, the
+//! one verb that brings its own. Runs the real binary. What a verb does with a host is tested in `e2e`.
+
+mod dev;
 
 use std::path::Path;
 

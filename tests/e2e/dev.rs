@@ -109,7 +109,7 @@ fn a_broken_build_is_told_and_the_version_before_goes_on() -> Result<()> {
     let mut work = Workplace::open(&["."])?;
     work.dev.line_with("version 1")?;
     std::fs::write(work.built(), b"half a compo")?;
-    let told = work.dev.line_with("not deployed")?;
+    let told = work.dev.note_with("not deployed")?;
     assert!(told.contains("the version before goes on"), "{told}");
     assert_eq!(work.hydra(&["ask", "counter/alice", "add", "5"])?, "5");
 
@@ -117,7 +117,7 @@ fn a_broken_build_is_told_and_the_version_before_goes_on() -> Result<()> {
         work.folder.path().join("actor.toml"),
         "kind = \"counter\"\ncomponent = \"built.wasm\"\ncolour = 1\n",
     )?;
-    work.dev.line_with("colour")?;
+    work.dev.note_with("colour")?;
     assert_eq!(work.hydra(&["ask", "counter/alice", "add", "1"])?, "6");
 
     std::fs::write(work.folder.path().join("actor.toml"), "kind = \"counter\"\ncomponent = \"built.wasm\"\n")?;
@@ -133,7 +133,7 @@ fn what_is_not_built_yet_is_waited_for() -> Result<()> {
     let manifest = "kind = \"counter\"\ncomponent = \"target/built.wasm\"\n[build]\ncommand = \"make it\"\n";
     std::fs::write(folder.path().join("actor.toml"), manifest)?;
     let (mut dev, _) = start(folder.path(), &[])?;
-    let told = dev.line_with("waiting for")?;
+    let told = dev.note_with("waiting for")?;
     assert!(told.contains("make it"), "{told}");
     std::fs::create_dir(folder.path().join("target"))?;
     std::fs::copy(sample("counter")?, folder.path().join("target/built.wasm"))?;

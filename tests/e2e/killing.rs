@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use hydra_tests::host::{Host, sample};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
-use tokio_util::task::TaskTracker;
+use tokio::task::JoinSet;
 
 const KILLS: u64 = 50;
 const ACCOUNTS: u64 = 8;
@@ -43,8 +43,7 @@ async fn killed_again_and_again(durability: &'static str) -> Result<()> {
         let body = json!({ "amount": OPENED });
         ensure!(load.until_answered(&account.to_string(), "open", &body, &format!("open-{account}")).await? == 200);
     }
-    let tracker = TaskTracker::new();
-    let clients: Vec<_> = (0..CLIENTS).map(|number| tracker.spawn(load.clone().run(number))).collect();
+    let mut clients: JoinSet<Result<()>> = (0..CLIENTS).map(|number| load.clone().run(number)).collect();
     for kill in 0..KILLS {
         load.wait_for(1 + (kill * 7919) % 61).await?;
         host.kill()?;
@@ -53,8 +52,8 @@ async fn killed_again_and_again(durability: &'static str) -> Result<()> {
     }
     load.wait_for(100).await?;
     load.stop.store(true, Ordering::Relaxed);
-    for client in clients {
-        client.await??;
+    while let Some(ended) = clients.join_next().await {
+        ended??;
     }
     let accounts = load.settled().await?;
     check(&accounts, load.sent.load(Ordering::Relaxed))?;

@@ -26,7 +26,7 @@ async fn what_is_no_component_of_ours_is_refused_and_the_version_before_goes_on(
         ("no Wasm", b"#!/bin/sh\necho hello", &["not-wasm"]),
         ("nothing at all", b"", &["not-wasm"]),
         ("a core module", &module, &["core-module", "component"]),
-        ("a truncated file", &good[..good.len() / 2], &["not-wasm"]),
+        ("a truncated file", &good[..good.len() / 2], &["compile-failed", "out of bounds"]),
         ("an unknown import", &foreign, &["unknown-import", "other:clock/wall"]),
         ("another world", &future, &["world-version", "0.9.0", "0.1.0"]),
         ("no handler", &nothing, &["missing-export", "hydra:actor/handler"]),

@@ -80,7 +80,7 @@ async fn a_copy_of_a_stopped_host_goes_on_from_its_moment() -> Result<()> {
 
     let checked = hydra(&["store", "check", "--data", data_text, "--json"])?;
     assert_eq!(checked.code, Some(0), "{checked:?}");
-    assert_eq!(serde_json::from_str::<Value>(&checked.stdout)?["actors"], 1);
+    assert_eq!(serde_json::from_str::<Value>(&checked.stdout)?["problems"], json!([]));
     let copied = hydra(&["store", "backup", copy_text, "--data", data_text])?;
     assert_eq!(copied.code, Some(0), "{copied:?}");
     assert_eq!(hydra(&["store", "backup", copy_text, "--data", data_text])?.code, Some(1), "it is there already");
@@ -153,16 +153,8 @@ async fn a_full_store_refuses_and_loses_nothing_that_it_took() -> Result<()> {
     // More room, and everything that was taken is there.
     std::fs::write(folder.path().join("hydra.toml"), "[store]\nbytes_max = 0\n")?;
     let host = Host::start(&data, &[])?;
-    let mut events = host.events().await?;
     host.hydra(&["actor", "resume", "counter/bob"])?;
-    for _ in 0..taken {
-        events.next(|event| event["actor"] == "counter/bob").await?;
-    }
-    assert_eq!(
-        host.json(&["dlq", "ls"])?["dead_letters"].as_array().map(Vec::len),
-        Some(taken),
-        "empty bodies are no numbers"
-    );
+    assert_eq!(host.dead_letters(taken)?.len(), taken, "spaces are no number");
     assert_eq!(host.json(&["actor", "show", "counter/alice"])?["status"], json!("active"));
     Ok(())
 }

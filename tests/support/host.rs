@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use reqwest::{Method, RequestBuilder, Response};
@@ -12,6 +13,9 @@ use tempfile::TempDir;
 use crate::binary::{self, Ran};
 use crate::http;
 use crate::process::Process;
+
+/// What does not happen within this time does not happen.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running host. Killed when it is dropped.
 pub struct Host {
@@ -41,7 +45,7 @@ impl Host {
     /// As [`Host::start`].
     pub fn run(command: &mut Command) -> Result<Self> {
         let mut process = Process::start(command)?;
-        let line = process.line_with("address=")?;
+        let line = process.note_with("address=")?;
         let told = line.split_once("address=").and_then(|(_, rest)| rest.split_whitespace().next());
         let url = format!("http://{}", told.context("an address")?);
         Ok(Self { process, url, client: http::client()?, _folder: None })
@@ -120,6 +124,31 @@ impl Host {
     pub fn json(&self, arguments: &[&str]) -> Result<Value> {
         let printed = self.hydra(&[arguments, &["--json"]].concat())?;
         serde_json::from_str(&printed).with_context(|| format!("hydra {arguments:?} --json printed {printed}"))
+    }
+
+    /// Runs a verb with `--json` until it succeeds with what is wanted: for what follows an answer a moment later.
+    ///
+    /// # Errors
+    /// It does not come to that in time: what was printed last.
+    pub fn eventually(&self, arguments: &[&str], wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match self.json(arguments) {
+                Ok(value) if wanted(&value) => return Ok(value),
+                last if Instant::now() > end => bail!("hydra {arguments:?} ends with {last:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// All dead letters, once there are so many.
+    ///
+    /// # Errors
+    /// There are not in time.
+    pub fn dead_letters(&self, count: usize) -> Result<Vec<Value>> {
+        let enough = |page: &Value| page["dead_letters"].as_array().is_some_and(|letters| letters.len() >= count);
+        let page = self.eventually(&["dlq", "ls"], enough)?;
+        page["dead_letters"].as_array().cloned().context("dead letters")
     }
 
     /// Runs a verb and expects exit code 1 and no result; what it said.

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -14,8 +14,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A running program. Killed when it is dropped.
 pub struct Process {
     child: Child,
-    /// Both of its outputs, line by line; closed when both are.
-    lines: Receiver<String>,
+    results: Lines,
+    notes: Lines,
+}
+
+/// One of its outputs, line by line. Nothing orders the lines of one with those of the other.
+struct Lines {
+    /// Ends with the program.
+    coming: Receiver<String>,
     /// What was passed over, for whoever has to find out why a line did not come.
     seen: Vec<String>,
 }
@@ -27,21 +33,27 @@ impl Process {
     /// It cannot be started.
     pub fn start(command: &mut Command) -> Result<Self> {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("start hydra")?;
-        let (sender, lines) = mpsc::channel();
-        read(child.stdout.take().context("its standard output")?, sender.clone());
-        read(child.stderr.take().context("its standard error")?, sender);
-        Ok(Self { child, lines, seen: Vec::new() })
+        let results = Lines::of(child.stdout.take().context("its standard output")?);
+        let notes = Lines::of(child.stderr.take().context("its standard error")?);
+        Ok(Self { child, results, notes })
     }
 
-    /// The next line that has this text in it. Lines before it are passed over.
+    /// The next line of standard output that has this text in it. Lines before it are passed over.
     ///
     /// # Errors
     /// It did not come in time, or the program ended: the text has what it printed.
     pub fn line_with(&mut self, text: &str) -> Result<String> {
-        match self.line_within(text, PATIENCE)? {
-            Some(line) => Ok(line),
-            None => bail!("no line with {text:?} came, but these:\n{}", self.seen.join("\n")),
-        }
+        let found = self.results.next(text, PATIENCE)?;
+        found.with_context(|| format!("{text:?} was not printed; passed over: {:#?}", self.results.seen))
+    }
+
+    /// As [`Process::line_with`], of standard error.
+    ///
+    /// # Errors
+    /// As [`Process::line_with`].
+    pub fn note_with(&mut self, text: &str) -> Result<String> {
+        let found = self.notes.next(text, PATIENCE)?;
+        found.with_context(|| format!("{text:?} was not told; passed over: {:#?}", self.notes.seen))
     }
 
     /// As [`Process::line_with`]; none if it does not come within this time.
@@ -49,18 +61,7 @@ impl Process {
     /// # Errors
     /// The program ended.
     pub fn line_within(&mut self, text: &str, limit: Duration) -> Result<Option<String>> {
-        let end = Instant::now() + limit;
-        loop {
-            match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(line) if line.contains(text) => return Ok(Some(line)),
-                Ok(line) => self.seen.push(line),
-                Err(RecvTimeoutError::Timeout) => return Ok(None),
-                Err(RecvTimeoutError::Disconnected) => {
-                    let ended = self.child.wait()?;
-                    bail!("it ended with {ended} without {text:?}:\n{}", self.seen.join("\n"));
-                }
-            }
-        }
+        self.results.next(text, limit)
     }
 
     /// Sends it a signal: `TERM`, `INT`.
@@ -87,14 +88,8 @@ impl Process {
     /// # Errors
     /// It did not end in time.
     pub fn end(&mut self) -> Result<ExitStatus> {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(line) => self.seen.push(line),
-                Err(RecvTimeoutError::Disconnected) => return self.child.wait().context("wait for its end"),
-                Err(RecvTimeoutError::Timeout) => bail!("it does not end:\n{}", self.seen.join("\n")),
-            }
-        }
+        self.results.drain().and_then(|()| self.notes.drain()).context("it does not end")?;
+        self.child.wait().context("wait for its end")
     }
 
     /// Its number.
@@ -111,11 +106,39 @@ impl Drop for Process {
     }
 }
 
-/// Ends with the program. Goes on reading whether or not somebody listens, so that the program never waits for a test.
-fn read(output: impl Read + Send + 'static, lines: Sender<String>) {
-    std::thread::spawn(move || {
-        for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
-            let _ = lines.send(String::from_utf8_lossy(&line).into_owned());
+impl Lines {
+    /// Goes on reading whether or not somebody listens, so that the program never waits for a test.
+    fn of(output: impl Read + Send + 'static) -> Self {
+        let (tell, coming) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+                let _ = tell.send(String::from_utf8_lossy(&line).into_owned());
+            }
+        });
+        Self { coming, seen: Vec::new() }
+    }
+
+    fn next(&mut self, text: &str, limit: Duration) -> Result<Option<String>> {
+        let end = Instant::now() + limit;
+        loop {
+            match self.coming.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(line) if line.contains(text) => return Ok(Some(line)),
+                Ok(line) => self.seen.push(line),
+                Err(RecvTimeoutError::Timeout) => return Ok(None),
+                Err(RecvTimeoutError::Disconnected) => bail!("it ended without {text:?}:\n{}", self.seen.join("\n")),
+            }
         }
-    });
+    }
+
+    /// Waits until the program has closed it.
+    fn drain(&mut self) -> Result<()> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match self.coming.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(line) => self.seen.push(line),
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) => bail!("it goes on after:\n{}", self.seen.join("\n")),
+            }
+        }
+    }
 }

@@ -119,6 +119,8 @@ fn fill(text: &str, kind: &Kind) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -137,5 +139,26 @@ mod tests {
             assert!(folder.join(path).is_file(), "{path}");
         }
         assert!(write(&folder, &kind, &[]).unwrap_err().to_string().contains("there already"));
+    }
+
+    #[test]
+    fn no_file_of_template_and_sdk_is_forgotten() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let sdk = root.join("guest-sdk/rust");
+        let mut there = below(&sdk.join("template"), Path::new(""));
+        there.extend(below(&sdk.join("src"), Path::new("hydra-sdk/src")));
+        there.extend(["Cargo.toml", "README.md", "wit/actor.wit"].map(|path| Path::new("hydra-sdk").join(path)));
+        let written = Language::Rust.files().iter().map(|(path, _)| path.into()).collect();
+        assert_eq!(there, written);
+    }
+
+    /// Files below a folder, but for what a build leaves there, as they are named below another.
+    fn below(folder: &Path, named: &Path) -> BTreeSet<PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+        let inside = entries.filter(|entry| entry.file_name() != "target").flat_map(|entry| {
+            let named = named.join(entry.file_name());
+            if entry.path().is_dir() { below(&entry.path(), &named) } else { BTreeSet::from([named]) }
+        });
+        inside.collect()
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::group::Group;
 use super::row;
+use super::scan;
 use super::store::Store;
 use super::stream::{self, StreamNumber};
 use super::writer::{FLOORS_EVERY, Op};
@@ -171,7 +172,7 @@ impl Checkpointer {
         let now = self.store.clock.now();
         while row::has_expired(&self.connection, now).unwrap_or(false) && self.write(row::sweep) {}
         let stream = StreamNumber::DEAD_LETTERS;
-        if let Ok(before) = stream::first_since(&self.connection, stream, now.minus(self.dead_letters_kept))
+        if let Ok(before) = scan::first_since(&self.connection, stream, now.minus(self.dead_letters_kept))
             && stream::position(&self.connection, stream).is_ok_and(|position| position.first < Some(before))
         {
             while self.write(move |group| stream::trim(group, stream, before)) {}

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use super::dedupe::{Key, Window};
 use super::row::Space;
+use super::scan;
 use super::schema::{setting, signed};
 use super::stream::{self, StreamNumber};
 use crate::backend::{DEDUPE_WINDOW, Delivery, Entry};
@@ -35,7 +36,7 @@ impl Memory {
         let revision = setting(connection, "revision")?;
         Ok(Self {
             lasts: StreamNumber::all(buckets).map(last).collect::<rusqlite::Result<_>>()?,
-            window: stream::recent(connection, buckets, now.minus(DEDUPE_WINDOW))?,
+            window: scan::recent(connection, buckets, now.minus(DEDUPE_WINDOW))?,
             revision,
             reserved: revision,
         })

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::scan;
 use super::store::Store;
 use super::stream::{self, StreamNumber};
 use super::tail::Found;
@@ -37,7 +38,7 @@ impl Reader {
 
     async fn read_page(&self) -> Result<Vec<Delivery>, Error> {
         let (stream, after) = (StreamNumber::of(self.bucket), self.position);
-        let read = move |connection: &_| stream::page(connection, stream, after, PAGE_MESSAGES, PAGE_BYTES);
+        let read = move |connection: &_| scan::page(connection, stream, after, PAGE_MESSAGES, PAGE_BYTES);
         self.store.readers.scan(read).await
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::inbox::Reader;
+use super::scan;
 use super::store::Store;
 use super::stream::{self, Prepared, StreamNumber};
 use crate::backend::bounds::check_messages;
@@ -56,8 +57,8 @@ impl Log for Streams {
         };
         let actor = actor.cloned();
         let read = move |connection: &_| match actor {
-            Some(actor) => stream::page_of_actor(connection, stream, &actor, after, limit),
-            None => stream::page(connection, stream, after, limit, usize::MAX),
+            Some(actor) => scan::page_of_actor(connection, stream, &actor, after, limit),
+            None => scan::page(connection, stream, after, limit, usize::MAX),
         };
         self.0.readers.scan(read).await
     }
@@ -69,7 +70,7 @@ impl Log for Streams {
     async fn find(&self, actor: &ActorId, since: Time, before: Seq, ids: &[MessageId]) -> Result<History, Error> {
         let stream = StreamNumber::of(self.bucket_of(actor));
         let (actor, ids) = (actor.clone(), ids.iter().cloned().collect());
-        let read = move |connection: &_| stream::find(connection, stream, &actor, since, before, &ids);
+        let read = move |connection: &_| scan::find(connection, stream, &actor, since, before, &ids);
         let (found, complete) = self.0.readers.scan(read).await?;
         Ok(History { found: found.into_iter().collect(), complete })
     }

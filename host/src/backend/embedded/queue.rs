@@ -95,4 +95,11 @@ impl Queue {
         self.room.close();
         self.enough.notify_one();
     }
+
+    /// Drops what waits: the writer is gone, nobody else would answer it.
+    pub(super) fn abandon(&self) {
+        self.close();
+        let waiting = std::mem::take(&mut lock(&self.state).ops);
+        drop(waiting);
+    }
 }

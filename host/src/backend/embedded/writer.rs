@@ -158,6 +158,12 @@ impl Writer {
     }
 }
 
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.store.queue.abandon();
+    }
+}
+
 /// Runs ops until the group is large enough, there are no more, or one fails.
 fn fill(group: &mut Group<'_>, ops: &mut impl Iterator<Item = Op>) -> (Vec<Answer>, Result<(), Error>) {
     let (mut answers, mut bytes) = (Vec::new(), 0);

@@ -1,52 +1,32 @@
-//! A store in memory: every law of the seam, nothing on disk. For tests and the simulation.
-//! Deterministic: time comes from the clock handed in, nothing iterates in hash order, nothing runs in the background.
-//! Never survives its process; a second node over the same store is a clone of its `Backend`.
+//! The seam's `Log` in memory: a map per stream, and whoever waits for it to change.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::bounds::{check_messages, check_row};
-use super::followers::Followers;
-use super::guard::lock;
-use super::watchers::Watchers;
-use super::{
-    Appended, Backend, Blobs, DEDUPE_WINDOW, Delivery, Entry, Error, Expect, Follow, History, Inbox, Log, NewMessage,
-    Notice, Put, Queue, Table, Watch,
+use crate::backend::bounds::check_messages;
+use crate::backend::followers::Followers;
+use crate::backend::guard::lock;
+use crate::backend::{
+    Appended, DEDUPE_WINDOW, Delivery, Error, Follow, History, Inbox, Log, NewMessage, Notice, Queue,
 };
 use crate::clock::{Clock, Time};
-use crate::digest::Digest;
-use crate::id::{ActorId, BucketId, Epoch, Revision, Seq};
-use crate::message::Headers;
+use crate::id::{ActorId, BucketId, Epoch, Seq};
 use crate::names::MessageId;
 
-/// A new, empty store with this many buckets: the next power of two, 256 at most.
-#[must_use]
-pub fn open(clock: Arc<Clock>, buckets: u16) -> Backend {
-    let buckets = buckets.clamp(1, 256).next_power_of_two();
-    let rows = || Rows { clock: Arc::clone(&clock), state: Mutex::default(), watchers: Watchers::new() };
-    Backend {
-        actors: Arc::new(rows()),
-        registry: Arc::new(rows()),
-        blobs: Arc::new(Components::default()),
-        log: Arc::new(Streams {
-            shared: Arc::new(Shared {
-                clock: Arc::clone(&clock),
-                inboxes: (0..buckets).map(|_| Stream::default()).collect(),
-                dead_letters: Stream::default(),
-                followers: Followers::new(),
-            }),
-        }),
-    }
+/// The streams of one store.
+pub(super) struct Streams {
+    shared: Arc<Shared>,
 }
 
-struct Streams {
-    shared: Arc<Shared>,
+impl Streams {
+    pub(super) fn new(clock: Arc<Clock>, buckets: u16) -> Self {
+        let inboxes = (0..buckets).map(|_| Stream::default()).collect();
+        let (dead_letters, followers) = (Stream::default(), Followers::new());
+        Self { shared: Arc::new(Shared { clock, inboxes, dead_letters, followers }) }
+    }
 }
 
 struct Shared {
@@ -253,119 +233,5 @@ impl Inbox for Reader {
                 state.trimmed = Some(latest.time);
             }
         })
-    }
-}
-
-struct Rows {
-    clock: Arc<Clock>,
-    state: Mutex<RowsState>,
-    watchers: Watchers,
-}
-
-#[derive(Default)]
-struct RowsState {
-    entries: BTreeMap<String, Entry>,
-    /// The rows that expire, soonest first.
-    expiries: BTreeMap<(Time, String), Revision>,
-    revision: Revision,
-}
-
-impl Rows {
-    /// Does something with the rows that have not expired.
-    fn with<T>(&self, act: impl FnOnce(&mut RowsState, Time) -> T) -> T {
-        let mut state = lock(&self.state);
-        let now = self.clock.now();
-        while let Some(((expires, key), revision)) = state.expiries.pop_first() {
-            if expires > now {
-                state.expiries.insert((expires, key), revision);
-                break;
-            }
-            if state.entries.get(&key).is_some_and(|entry| entry.revision == revision) {
-                state.entries.remove(&key);
-                self.watchers.tell(&key, None);
-            }
-        }
-        act(&mut state, now)
-    }
-
-    fn change(&self, key: &str, expect: Expect, entry: Option<Entry>, expires_after: Option<Duration>) -> Put {
-        self.with(|state, now| {
-            let found = state.entries.get(key).map(|entry| entry.revision);
-            let as_expected = match expect {
-                Expect::Any => true,
-                Expect::Absent => found.is_none(),
-                Expect::Revision(revision) => found == Some(revision),
-            };
-            if !as_expected {
-                return Put::Refused;
-            }
-            state.revision.0 += 1;
-            let revision = state.revision;
-            let entry = entry.map(|entry| Entry { revision, ..entry });
-            self.watchers.tell(key, entry.as_ref());
-            match entry {
-                Some(entry) => state.entries.insert(key.into(), entry),
-                None => state.entries.remove(key),
-            };
-            if let Some(span) = expires_after {
-                state.expiries.insert((now.plus(span), key.into()), revision);
-            }
-            Put::Written(revision)
-        })
-    }
-}
-
-#[async_trait]
-impl Table for Rows {
-    async fn get(&self, key: &str) -> Result<Option<Entry>, Error> {
-        Ok(self.with(|state, _| state.entries.get(key).cloned()))
-    }
-
-    async fn put(
-        &self,
-        key: &str,
-        value: Bytes,
-        headers: Headers,
-        expect: Expect,
-        expires_after: Option<Duration>,
-    ) -> Result<Put, Error> {
-        check_row(&value, &headers)?;
-        Ok(self.change(key, expect, Some(Entry { value, headers, revision: Revision(0) }), expires_after))
-    }
-
-    async fn delete(&self, key: &str, expect: Expect) -> Result<Put, Error> {
-        Ok(self.change(key, expect, None, None))
-    }
-
-    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, Error> {
-        let from =
-            after.map_or(Included(prefix), |after| if after < prefix { Included(prefix) } else { Excluded(after) });
-        Ok(self.with(|state, _| {
-            let keys = state.entries.range::<str, _>((from, Unbounded)).map(|(key, _)| key);
-            keys.take_while(|key| key.starts_with(prefix)).take(limit).cloned().collect()
-        }))
-    }
-
-    async fn watch(&self, prefix: &str) -> Result<Watch, Error> {
-        self.watchers.watch(prefix)
-    }
-}
-
-#[derive(Default)]
-struct Components {
-    by_digest: Mutex<BTreeMap<Digest, Bytes>>,
-}
-
-#[async_trait]
-impl Blobs for Components {
-    async fn put(&self, bytes: Bytes) -> Result<Digest, Error> {
-        let digest = Digest::of(&bytes);
-        lock(&self.by_digest).insert(digest, bytes);
-        Ok(digest)
-    }
-
-    async fn get(&self, digest: &Digest) -> Result<Option<Bytes>, Error> {
-        // Memory does not rot, so the digest is not computed again.
-        Ok(lock(&self.by_digest).get(digest).cloned())
     }
 }
