@@ -108,7 +108,7 @@ fn actors_are_listed_shown_held_and_forgotten() -> Result<()> {
 
     assert_eq!(host.hydra(&["actor", "delete", "counter/a"])?, "counter/a: deleted\n");
     assert!(host.refused(&["actor", "show", "counter/a"])?.contains("404 unknown-actor"));
-    assert!(host.refused(&["actor", "resume", "counter/nobody"])?.contains("no-such-actor"));
+    assert!(host.refused(&["actor", "resume", "counter/nobody"])?.contains("next: hydra actor ls"));
     Ok(())
 }
 
