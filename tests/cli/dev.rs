@@ -1,25 +1,15 @@
 //! `hydra dev` as a developer meets it: started before anything is built, reloading, ended with Ctrl-C.
 
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use hydra_tests::binary;
 use hydra_tests::guest::Guest;
+use hydra_tests::process::Process;
 
-/// What does not happen within this time does not happen.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A running `hydra dev`. Killed when it is dropped.
+/// A running `hydra dev`.
 struct Dev {
-    child: Child,
-    /// Lines of standard output: deploys, turns.
-    results: Receiver<String>,
-    /// Lines of standard error. A stream of their own: nothing orders them with the results.
-    notes: Receiver<String>,
+    process: Process,
     url: String,
 }
 
@@ -27,24 +17,20 @@ impl Dev {
     fn start(folder: &Path) -> Result<Self> {
         let mut command = binary::command()?;
         command.args(["dev", "app", "--http", "127.0.0.1:0"]).current_dir(folder);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let results = lines(child.stdout.take().context("its standard output")?);
-        let notes = lines(child.stderr.take().context("its standard error")?);
-        let mut dev = Self { child, results, notes, url: String::new() };
-        let greeting = wait_for(&dev.results, "hydra dev at ")?;
+        let mut process = Process::start(&mut command)?;
+        let greeting = process.line_with("hydra dev at ")?;
         let url = greeting.trim_start_matches("hydra dev at ").split(';').next().context("its URL")?;
-        dev.url = url.into();
-        Ok(dev)
+        Ok(Self { url: url.into(), process })
     }
 
     /// The next result with this in it.
-    fn result(&self, part: &str) -> Result<String> {
-        wait_for(&self.results, part)
+    fn result(&mut self, part: &str) -> Result<String> {
+        self.process.line_with(part)
     }
 
     /// The next note with this in it.
-    fn note(&self, part: &str) -> Result<String> {
-        wait_for(&self.notes, part)
+    fn note(&mut self, part: &str) -> Result<String> {
+        self.process.note_with(part)
     }
 
     /// What an actor replies, as the number it counts.
@@ -56,39 +42,9 @@ impl Dev {
 
     /// Ends it as Ctrl-C does; its exit code.
     fn interrupt(mut self) -> Result<Option<i32>> {
-        Command::new("kill").args(["-INT", &self.child.id().to_string()]).status()?;
-        Ok(self.child.wait()?.code())
+        self.process.signal("INT")?;
+        Ok(self.process.end()?.code())
     }
-}
-
-impl Drop for Dev {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The next line with this in it.
-fn wait_for(lines: &Receiver<String>, part: &str) -> Result<String> {
-    let mut seen = Vec::new();
-    loop {
-        match lines.recv_timeout(PATIENCE) {
-            Ok(line) if line.contains(part) => return Ok(line),
-            Ok(line) => seen.push(line),
-            Err(_) => bail!("{part:?} was never told, but {seen:#?}"),
-        }
-    }
-}
-
-/// Every line as it comes; ends with the process.
-fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
-    let (tell, lines) = channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(from).lines().map_while(Result::ok) {
-            let _ = tell.send(line);
-        }
-    });
-    lines
 }
 
 #[test]
@@ -100,7 +56,7 @@ fn what_is_built_later_is_deployed_and_what_is_built_again_is_reloaded() -> Resu
     std::fs::write(app.join("actor.toml"), manifest)?;
     let component = app.join("out/counter.wasm");
 
-    let dev = Dev::start(folder.path())?;
+    let mut dev = Dev::start(folder.path())?;
     assert!(dev.note("waiting for app/out/counter.wasm")?.contains("make it"));
     std::fs::create_dir(app.join("out"))?;
     std::fs::write(&component, Guest::counter().build())?;
@@ -130,7 +86,7 @@ fn a_mistake_in_a_manifest_is_told_and_corrected_without_a_restart() -> Result<(
     std::fs::write(app.join("actor.toml"), "component = \"my_counter.wasm\"\n")?;
     std::fs::write(app.join("my_counter.wasm"), Guest::counter().build())?;
 
-    let dev = Dev::start(folder.path())?;
+    let mut dev = Dev::start(folder.path())?;
     dev.result("my-counter: version 1 ")?;
     std::fs::write(app.join("actor.toml"), "component = \"my_counter.wasm\"\ncolour = 1\n")?;
     dev.note("colour")?;

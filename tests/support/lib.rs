@@ -4,5 +4,6 @@ pub mod binary;
 pub mod guest;
 pub mod host;
 pub mod http;
+pub mod process;
 pub mod scripted;
 pub mod turns;

@@ -51,6 +51,7 @@ struct Message {
     #[arg(value_parser = input::parse_subject)]
     subject: String,
     /// The message's bytes: text, @FILE, or - for standard input [default: none]
+    #[arg(allow_negative_numbers = true)]
     body: Option<Input>,
     /// Idempotency key: a repeat with the same key is one effect and the same answer
     #[arg(long, value_parser = input::parse_key)]

@@ -38,6 +38,7 @@ pub(super) struct Set {
     #[arg(value_name = "KIND/ID", value_parser = api::parse_actor)]
     actor: ActorId,
     /// The new state: text, @FILE, or - for standard input
+    #[arg(allow_negative_numbers = true)]
     bytes: Input,
 }
 
