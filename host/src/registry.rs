@@ -220,10 +220,17 @@ impl Registry {
         self.kinds.load().contains_key(kind)
     }
 
-    /// Tells when kinds change.
-    #[must_use]
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
+    /// Waits until a kind has other code than it has now.
+    pub async fn changed(&self, kind: &Kind) {
+        let mut changes = self.changes.subscribe();
+        let version = || self.handler(kind).map(|handler| (handler.version(), handler.manifest().clone()));
+        let before = version();
+        // The sender lives as long as the registry.
+        while changes.changed().await.is_ok() {
+            if version() != before {
+                return;
+            }
+        }
     }
 
     /// All kinds, in order.
