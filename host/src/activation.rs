@@ -39,8 +39,7 @@ pub(crate) struct Activation {
 #[derive(Debug, Clone)]
 struct Trouble {
     seq: Seq,
-    attempts: u32,
-    first: Time,
+    history: History,
     /// The message's effects are too large to store: it ends with this.
     forced: Option<Problem>,
 }
@@ -93,8 +92,8 @@ impl Activation {
             match stop {
                 None => {}
                 Some(Stop::Wait(span)) => self.wait(span).await,
-                Some(Stop::Suspend(problem)) => self.suspended(&problem),
-                Some(Stop::Over(Error::Closed)) => {}
+                Some(Stop::Suspend(problem)) => suspend(&self.bucket, &self.actor, VecDeque::new(), &problem),
+                Some(Stop::Over(_)) if self.bucket.lost.is_cancelled() => {}
                 Some(Stop::Over(error)) => self.bucket.stop(error.to_string()),
             }
         }
@@ -105,7 +104,8 @@ impl Activation {
         let log = &self.bucket.context.backend.log;
         let page = self.bucket.patiently("messages", || log.read(Queue::Inbox, Some(&self.actor), after, PAGE)).await?;
         let complete = page.len() < PAGE;
-        let read_up_to = page.last().filter(|_| !complete).map_or(up_to, |last| last.seq);
+        // Messages behind `up_to` may have been left since: they are read the next time.
+        let read_up_to = page.last().filter(|_| !complete).map_or(up_to, |last| last.seq.min(up_to));
         let wanted = |delivery: &Delivery| delivery.seq <= up_to && !is_operation(&delivery.headers);
         let page: Vec<Delivery> = page.into_iter().filter(wanted).collect();
         self.bucket.mailboxes().found(&self.actor, &page, read_up_to);
@@ -125,11 +125,12 @@ impl Activation {
             match self.run_once(&mut messages).await {
                 Ok(()) if messages.is_empty() => return None,
                 Ok(()) => {}
+                Err(Stop::Suspend(problem)) => {
+                    suspend(&self.bucket, &self.actor, messages, &problem);
+                    return None;
+                }
                 Err(stop) => {
-                    let left = self.bucket.mailboxes().put_back(&self.actor, messages);
-                    if let Stop::Suspend(problem) = &stop {
-                        left.iter().for_each(|delivery| self.tell_suspended(delivery, problem));
-                    }
+                    self.bucket.mailboxes().put_back(&self.actor, messages);
                     return Some(stop);
                 }
             }
@@ -150,7 +151,7 @@ impl Activation {
             match self.handle(delivery, &draft, &loaded, &earlier, &mut code).await {
                 Err(over) => stop = Some(over),
                 Ok(None) => {}
-                Ok(Some((_, Ended::Again(after)))) => stop = Some(Stop::Wait(after)),
+                Ok(Some((_, Ended::Again { after, .. }))) => stop = Some(Stop::Wait(after)),
                 Ok(Some((_, Ended::Suspended(problem)))) => {
                     draft.suspend(problem.clone());
                     stop = Some(Stop::Suspend(problem));
@@ -229,8 +230,8 @@ impl Activation {
     ) -> Result<Ended, Stop> {
         let (now, bucket) = (self.now()?, self.bucket.clone());
         let context = &bucket.context;
-        let (attempts, first) = self.trouble_at(delivery).map_or((0, now), |trouble| (trouble.attempts, trouble.first));
-        let history = History { attempts, first, accepted: delivery.time };
+        let untried = History { attempts: 0, waits: 0, first: now, accepted: delivery.time };
+        let history = self.trouble_at(delivery).map_or(untried, |trouble| trouble.history);
         let turn = Turn { origin, delivery, message, record: &draft.record, history, now, secret: &context.secret };
         if let Some(settled) = turn.repeated() {
             return Ok(Ended::Settled(Box::new(settled)));
@@ -248,8 +249,8 @@ impl Activation {
                 ended
             }
         };
-        if matches!(ended, Ended::Again(_)) {
-            self.trouble = Some(Trouble { seq: delivery.seq, attempts: attempts + 1, first, forced: None });
+        if let Ended::Again { history, .. } = &ended {
+            self.trouble = Some(Trouble { seq: delivery.seq, history: *history, forced: None });
         }
         Ok(ended)
     }
@@ -263,8 +264,12 @@ impl Activation {
         let code = match code {
             Some(code) => code,
             None => {
-                let unknown = || Fault::Host(Problem::new("unknown-kind", format!("kind {kind} is not deployed")));
-                let handler = self.bucket.context.registry.handler(kind).ok_or_else(unknown)?;
+                let registry = &self.bucket.context.registry;
+                let missing = || match registry.knows(kind) {
+                    true => Problem::new("kind-not-loaded", format!("kind {kind} does not load: deploy it again")),
+                    false => Problem::new("unknown-kind", format!("kind {kind} is not deployed")),
+                };
+                let handler = registry.handler(kind).ok_or_else(|| Fault::Host(missing()))?;
                 code.insert(Code { handler, instance: None })
             }
         };
@@ -284,7 +289,7 @@ impl Activation {
         messages: &mut VecDeque<Waiting>,
     ) -> Result<bool, Stop> {
         let records = &self.bucket.context.records;
-        let turns = draft.turns();
+        let (turns, last) = (draft.turns(), draft.record.cursor);
         if !draft.is_empty() {
             match commit::commit(&self.bucket, &self.actor, loaded, draft).await? {
                 Committed::Done(loaded) => {
@@ -298,7 +303,7 @@ impl Activation {
                     return Ok(self.bucket.check_claim().await.map(|()| false)?);
                 }
                 Committed::TooLarge(error) => {
-                    self.too_large(turns, &handled, &error)?;
+                    self.too_large(turns, last, &error);
                     handled.append(messages);
                     *messages = handled;
                     return Ok(false);
@@ -310,14 +315,13 @@ impl Activation {
     }
 
     /// Several turns together were too large: one by one then. A single one that is too large ends as a dead letter.
-    fn too_large(&mut self, turns: usize, handled: &VecDeque<Waiting>, error: &Error) -> Result<(), Stop> {
+    fn too_large(&mut self, turns: usize, last: Option<Cursor>, error: &Error) {
         self.one_by_one = true;
-        if let (0 | 1, Some(last)) = (turns, handled.back()) {
+        if let (1, Some(cursor)) = (turns, last) {
             let text = format!("what this turn wants stored is too large: {error}");
             let forced = Some(Problem::new("too-large", text));
-            self.trouble = Some(Trouble { seq: last.delivery.seq, attempts: 1, first: self.now()?, forced });
+            self.trouble = Some(Trouble { seq: cursor.seq, history: History::default(), forced });
         }
-        Ok(())
     }
 
     /// The record, from memory or the store. An actor whose record cannot be read is suspended until a human acts.
@@ -380,21 +384,27 @@ impl Activation {
             () = tokio::time::sleep(span) => {}
         }
     }
+}
 
-    fn suspended(&self, problem: &Problem) {
-        tracing::warn!(actor = %self.actor, code = problem.code, "an actor is suspended");
-        self.bucket.mailboxes().set_suspended(&self.actor, true);
-    }
-
-    fn tell_suspended(&self, delivery: &Delivery, problem: &Problem) {
-        tell_suspended(&self.bucket, delivery, problem);
-    }
+/// Leaves all messages of an actor that waits for a human in the log, and tells whoever waits for them.
+pub(crate) fn suspend(bucket: &Bucket, actor: &ActorId, unhandled: VecDeque<Waiting>, problem: &Problem) {
+    tracing::warn!(%actor, code = problem.code, "an actor is suspended");
+    let left = {
+        let mut mailboxes = bucket.mailboxes();
+        mailboxes.set_suspended(actor, true);
+        mailboxes.put_back(actor, unhandled)
+    };
+    left.iter().for_each(|delivery| tell_suspended(bucket, delivery, problem));
 }
 
 /// Tells whoever waits for a message that it waits itself, for a human. Best effort: the message is not done.
 pub(crate) fn tell_suspended(bucket: &Bucket, delivery: &Delivery, problem: &Problem) {
+    tell(bucket, delivery, &Answer::new(delivery.id.clone(), Status::Suspended).with_problem(problem.clone()));
+}
+
+/// Tells whoever waits for a message, without a commit: best effort.
+pub(crate) fn tell(bucket: &Bucket, delivery: &Delivery, answer: &Answer) {
     let Some(reply) = reply_of(&delivery.headers) else { return };
-    let answer = Answer::new(delivery.id.clone(), Status::Suspended).with_problem(problem.clone());
     let (headers, body) = answer.to_wire();
     bucket.context.backend.log.notify(Notice { channel: reply.into(), headers, body });
 }

@@ -18,9 +18,11 @@ use crate::commit::Loaded;
 use crate::config;
 use crate::guard::lock;
 use crate::id::{ActorId, BucketId, Epoch, Seq};
-use crate::mailbox::Mailboxes;
+use crate::mailbox::{Mailboxes, Share};
 use crate::registry::Registry;
 
+/// One actor's messages take at most this part of the mailboxes' memory.
+const SHARES: usize = 16;
 /// Waits between tries while the store does not serve.
 const PATIENCE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
 
@@ -132,7 +134,9 @@ pub(crate) struct Bucket {
 impl Bucket {
     /// A bucket that was acknowledged up to `floor` when it was claimed.
     pub(crate) fn new(id: BucketId, epoch: Epoch, floor: Seq, context: Arc<Context>) -> Self {
-        let mailboxes = Mutex::new(Mailboxes::new(floor, context.settings.mailbox_messages_max));
+        let settings = &context.settings;
+        let share = Share { messages: settings.mailbox_messages_max, bytes: settings.mailbox_bytes_max / SHARES };
+        let mailboxes = Mutex::new(Mailboxes::new(floor, share));
         let lost = context.ended.child_token();
         let (floor, moved, tombstones) = (AtomicU64::new(floor.0), Notify::new(), Mutex::default());
         Self { id, epoch, context, mailboxes, floor, moved, tombstones, lost }

@@ -25,6 +25,8 @@ use crate::registry::Registry;
 pub const BODY_BYTES_MAX: usize = 256 << 10;
 /// Largest state that an operator can set, in bytes.
 pub const STATE_BYTES_MAX: usize = 512 << 10;
+/// What the idempotency key of a replayed dead letter begins with.
+pub(crate) const REPLAY_KEY: &str = "hydra-replay:";
 /// Length of a W3C `traceparent`; anything else is not passed on.
 const TRACE_BYTES: usize = 55;
 /// A store that did not say whether it stored is asked again this soon, and this often.
@@ -85,6 +87,9 @@ pub enum Error {
         /// How long it may be.
         limit: usize,
     },
+    /// The idempotency key is one that the host makes for replayed dead letters.
+    #[error("idempotency keys that begin with {REPLAY_KEY} are the host's own: choose another")]
+    ReservedKey,
     /// The store cannot take messages now. Try again.
     #[error(transparent)]
     Store(#[from] backend::Error),
@@ -145,15 +150,12 @@ impl Client {
     /// # Errors
     /// See [`Error`]; after any of them nothing is stored, but for `Store(Unknown)`.
     pub async fn send(&self, request: Request) -> Result<MessageId, Error> {
-        self.send_from(request, None).await
+        self.0.send(self.0.check(request, false)?).await
     }
 
-    /// Stores a message on behalf of an actor: a dead letter that is replayed keeps its sender.
-    pub(crate) async fn send_from(&self, request: Request, sender: Option<ActorId>) -> Result<MessageId, Error> {
-        let message = Message { sender, ..self.0.check(request)? };
-        let id = message.id.clone();
-        self.0.store(message).await?;
-        Ok(id)
+    /// Stores the message of a dead letter again; it keeps its sender. Keyed by its letter, it is one effect.
+    pub(crate) async fn replay(&self, request: Request, sender: Option<ActorId>) -> Result<MessageId, Error> {
+        self.0.send(Message { sender, ..self.0.check(request, true)? }).await
     }
 
     /// Stores a message and waits for its outcome.
@@ -161,7 +163,7 @@ impl Client {
     /// # Errors
     /// As [`Client::send`].
     pub async fn ask(&self, request: Request, timeout: Duration) -> Result<Asked, Error> {
-        let message = self.0.check(request)?;
+        let message = self.0.check(request, false)?;
         self.0.ask(message, timeout).await
     }
 
@@ -181,11 +183,14 @@ impl Client {
 
 impl Inner {
     /// Checks all that a caller can get wrong.
-    fn check(&self, request: Request) -> Result<Message, Error> {
+    fn check(&self, request: Request, is_replay: bool) -> Result<Message, Error> {
         let Request { to, subject, headers, body, key, trace } = request;
         self.check_kind(&to)?;
         check_size(body.len(), BODY_BYTES_MAX)?;
         headers.check()?;
+        if key.as_ref().is_some_and(|key| key.starts_with(REPLAY_KEY)) != is_replay {
+            return Err(Error::ReservedKey);
+        }
         if let Some(size) = key.as_ref().map(String::len).filter(|size| !(1..=KEY_BYTES_MAX).contains(size)) {
             return Err(Error::Key { size, limit: KEY_BYTES_MAX });
         }
@@ -200,6 +205,12 @@ impl Inner {
         self.registry.knows(to.kind()).then_some(()).ok_or_else(unknown)
     }
 
+    async fn send(&self, message: Message) -> Result<MessageId, Error> {
+        let id = message.id.clone();
+        self.store(message).await?;
+        Ok(id)
+    }
+
     async fn ask(&self, mut message: Message, timeout: Duration) -> Result<Asked, Error> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (answered, answer) = oneshot::channel();
@@ -208,7 +219,8 @@ impl Inner {
         message.reply = Some(format!("{}.{number}", self.channel));
         let id = message.id.clone();
         let deadline = tokio::time::Instant::now() + timeout;
-        self.store(message).await?;
+        let unknown = |_| backend::Error::Unknown { reason: "it did not answer in time".into() };
+        tokio::time::timeout_at(deadline, self.store(message)).await.map_err(unknown)??;
         // Dropping the wait is safe: the message stays stored, and its answer finds nobody.
         match tokio::time::timeout_at(deadline, answer).await {
             Ok(Ok(answer)) => Ok(Asked::Answered(answer)),

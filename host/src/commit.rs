@@ -2,6 +2,8 @@
 //! Called by `activation`, calls the backend's table and log. The record's write decides everything: before it nothing
 //! happened, after it everything will. Never overwrites an outbox that is not handed over yet.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::backend::{Backend, Error, Expect, NewMessage, Notice, Put, Queue};
 use crate::bucket::Bucket;
 use crate::deadletter;
@@ -61,6 +63,7 @@ impl Draft {
         self.turns += 1;
         self.bytes += settled.entries.iter().map(Entry::size).sum::<usize>();
         self.record.cursor = Some(cursor);
+        self.record.committed = now;
         match settled.state {
             StateChange::Keep => {}
             StateChange::Set(bytes) => {
@@ -137,16 +140,20 @@ async fn store(bucket: &Bucket, actor: &ActorId, before: Option<Revision>, recor
     let key = record::key(actor);
     let expect = before.map_or(Expect::Absent, Expect::Revision);
     let (value, headers) = record.encode();
+    let uncertain = AtomicBool::new(false);
     bucket
         .patiently("record", || async {
             match table.put(&key, value.clone(), headers.clone(), expect, None).await {
-                Err(Error::Unknown { reason }) => match table.get(&key).await? {
-                    Some(entry) if (&entry.value, &entry.headers) == (&value, &headers) => {
-                        Ok(Put::Written(entry.revision))
-                    }
-                    found if found.as_ref().map(|entry| entry.revision) == before => Err(Error::Unknown { reason }),
-                    _ => Ok(Put::Refused),
-                },
+                // Repeated with the same expectation: if it was stored after all, it is refused now, and read back.
+                Err(error @ Error::Unknown { .. }) => {
+                    uncertain.store(true, Ordering::Relaxed);
+                    Err(error)
+                }
+                Ok(Put::Refused) if uncertain.load(Ordering::Relaxed) => {
+                    let ours = |entry: &crate::backend::Entry| (&entry.value, &entry.headers) == (&value, &headers);
+                    let written = table.get(&key).await?.filter(ours);
+                    Ok(written.map_or(Put::Refused, |entry| Put::Written(entry.revision)))
+                }
                 other => other,
             }
         })
@@ -221,7 +228,9 @@ pub(crate) async fn load(bucket: &Bucket, actor: &ActorId) -> Result<Loaded, Loa
     if let Some(foreign) = record.position().filter(|position| position.bucket != bucket.id) {
         return Err(LoadError::Incarnation { found: foreign });
     }
-    if record.position().is_some_and(|position| position.seq > bucket.floor()) && !record.outbox.is_empty() {
+    // What this very claim wrote it also handed over; what an earlier one wrote is known to be only up to the floor.
+    let is_above_floor = record.position().is_some_and(|position| position.seq > bucket.floor());
+    if is_above_floor && record.epoch != bucket.epoch {
         hand_over(bucket, actor, &record).await?;
     }
     record.outbox = Vec::new();

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::{Backend, Delivery, Error, NewMessage, Queue};
-use crate::client::{self, Client, Request};
+use crate::client::{self, Client, REPLAY_KEY, Request};
 use crate::clock::Time;
 use crate::id::{ActorId, BucketId, Cursor, Kind, Seq};
 use crate::message::{Headers, Message, body, header};
@@ -140,10 +140,10 @@ pub async fn replay(backend: &Backend, client: &Client, id: &str) -> Result<Opti
         subject: message.subject,
         headers: message.headers,
         body: message.body,
-        key: Some(format!("hydra-replay:{}", letter.id)),
+        key: Some(format!("{REPLAY_KEY}{}", letter.id)),
         trace: message.trace,
     };
-    let sent = client.send_from(request, message.sender).await?;
+    let sent = client.replay(request, message.sender).await?;
     backend.log.remove_dead_letter(letter.seq).await?;
     Ok(Some(sent.to_string()))
 }

@@ -35,11 +35,13 @@ pub const BROKEN: Policy = Policy { attempts_max: 3, ..RETRY };
 pub const UNKNOWN_KIND_MAX: Duration = Duration::from_secs(600);
 
 /// What was tried with a message so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct History {
-    /// Failed tries, the last one included.
+    /// Failed tries that were the guest's doing, the last one included.
     pub attempts: u32,
-    /// When the first try began.
+    /// Tries for which the host had no guest to run: they cost the message nothing.
+    pub waits: u32,
+    /// When the first try that counts began.
     pub first: Time,
     /// When the message was stored.
     pub accepted: Time,
@@ -91,7 +93,7 @@ pub fn decide(fault: Fault, history: History, now: Time, is_awaited: bool, seed:
         Fault::Host(problem) if problem.code == "unknown-kind" && now.minus(UNKNOWN_KIND_MAX) >= history.accepted => {
             settle(Status::HandlerFailed, problem, true)
         }
-        Fault::Host(_) => Decision::Retry(exponential(&RETRY, history.attempts)),
+        Fault::Host(_) => Decision::Retry(exponential(&RETRY, history.waits)),
     }
 }
 
@@ -123,7 +125,7 @@ mod tests {
     use super::*;
 
     fn history(attempts: u32) -> History {
-        History { attempts, first: Time(1_000_000), accepted: Time(1_000_000) }
+        History { attempts, waits: attempts, first: Time(1_000_000), accepted: Time(1_000_000) }
     }
 
     fn after(fault: Fault, attempts: u32) -> Decision {

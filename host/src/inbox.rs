@@ -3,10 +3,12 @@
 //! Takes a message only when there is memory for it, so pressure reaches the log; never looks at records but tombstones.
 
 use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -23,6 +25,8 @@ use crate::turn::LOOK_UP_FROM;
 
 /// How long done messages are gathered before they are acknowledged together.
 const ACK_EVERY: Duration = Duration::from_millis(20);
+/// Wait before messages are read again after a failure.
+const READ_AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// How often the floor is noted for trimming, and tombstones are looked at.
 const TIDY_EVERY: Duration = Duration::from_secs(15);
 
@@ -93,8 +97,10 @@ impl Loop {
                 }
                 next = self.inbox.next(), if self.held.is_none() && !draining => match next {
                     Ok(delivery) => self.route(delivery),
-                    Err(error) if error.is_retryable() => tracing::warn!(%error, bucket = %bucket.id, "cannot read"),
-                    Err(Error::Closed) => bucket.lost.cancel(),
+                    Err(error) if error.is_retryable() => {
+                        tracing::warn!(%error, bucket = %bucket.id, "cannot read messages: trying again");
+                        tokio::time::sleep(READ_AGAIN_AFTER).await;
+                    }
                     Err(error) => bucket.stop(error.to_string()),
                 },
             }
@@ -143,7 +149,14 @@ impl Loop {
     fn begin(&self, begins: bool, actor: ActorId) {
         if begins {
             let context = &self.bucket.context;
-            context.tasks.spawn_on(Activation::new(self.bucket.clone(), actor).run(), &context.guests);
+            let bucket = self.bucket.clone();
+            let run = AssertUnwindSafe(Activation::new(bucket.clone(), actor).run()).catch_unwind();
+            let watched = async move {
+                if run.await.is_err() {
+                    bucket.stop("an activation panicked: please report it, and start the host again".into());
+                }
+            };
+            context.tasks.spawn_on(watched, &context.guests);
         }
     }
 
@@ -151,7 +164,8 @@ impl Loop {
     async fn acknowledge(&mut self) {
         let (watermark, oldest) = {
             let mailboxes = self.bucket.mailboxes();
-            (mailboxes.low_watermark(), mailboxes.oldest())
+            let held = self.held.as_ref().map(|delivery| delivery.time);
+            (mailboxes.low_watermark(), mailboxes.oldest().into_iter().chain(held).min())
         };
         self.bucket.context.oldest.note(self.bucket.id, oldest);
         if watermark <= self.bucket.floor() {
@@ -176,18 +190,13 @@ impl Loop {
             self.floors.push_back((Instant::now(), now, floor));
         }
         let needed_from = context.oldest.of_all().unwrap_or(now).minus(LOOK_UP_FROM);
-        let mut trim = None;
-        while let Some((noted, time, seq)) = self.floors.front()
-            && noted.elapsed() >= context.retention
-            && *time < needed_from
-        {
-            trim = Some(*seq);
-            self.floors.pop_front();
-        }
-        if let Some(seq) = trim
-            && let Err(error) = self.inbox.trim(seq).await
-        {
-            tracing::warn!(%error, bucket = %self.bucket.id, "cannot trim: the next time covers it");
+        let is_past =
+            |(noted, time, _): &&(Instant, Time, Seq)| noted.elapsed() >= context.retention && *time < needed_from;
+        let past = self.floors.iter().take_while(is_past).count();
+        let Some(&(_, _, seq)) = past.checked_sub(1).and_then(|last| self.floors.get(last)) else { return };
+        match self.inbox.trim(seq).await {
+            Ok(()) => drop(self.floors.drain(..past)),
+            Err(error) => tracing::warn!(%error, bucket = %self.bucket.id, "cannot trim: the next time covers it"),
         }
     }
 }

@@ -27,13 +27,9 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// Bytes that it takes in the record, but for its encoding as text.
     fn size(&self) -> usize {
-        let answer = self.answer.as_ref().map_or(0, |answer| {
-            let problem = answer.problem.as_ref().map_or(0, |problem| problem.code.len() + problem.text.len());
-            let headers: usize = answer.headers.0.iter().map(|(name, value)| name.len() + value.len()).sum();
-            64 + answer.body.len() + headers + problem
-        });
-        48 + self.key.len() + answer
+        rmp_serde::to_vec_named(self).map_or(BYTES_MAX, |bytes| bytes.len())
     }
 }
 

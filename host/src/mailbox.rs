@@ -42,12 +42,21 @@ pub(crate) struct Mailboxes {
     left: BTreeSet<(Seq, ActorId)>,
     /// The last message that the inbox gave.
     delivered: Seq,
-    share: usize,
+    share: Share,
+}
+
+/// What one actor's messages may take in memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Share {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
 }
 
 #[derive(Debug, Default)]
 struct Mailbox {
     queue: VecDeque<Waiting>,
+    /// Of the queued bodies.
+    bytes: usize,
     operators: VecDeque<Delivery>,
     left: Option<Left>,
     /// An activation is running.
@@ -67,16 +76,17 @@ struct Left {
 }
 
 impl Mailboxes {
-    /// Mailboxes of a bucket that was acknowledged up to `floor`, each with at most `share` messages in memory.
-    pub(crate) fn new(floor: Seq, share: usize) -> Self {
+    /// Mailboxes of a bucket that was acknowledged up to `floor`, each with at most its share in memory.
+    pub(crate) fn new(floor: Seq, share: Share) -> Self {
         Self { actors: HashMap::new(), pending: BTreeMap::new(), left: BTreeSet::new(), delivered: floor, share }
     }
 
     /// Whether a message of this actor may wait in memory; otherwise [`Mailboxes::leave`] it in the log.
     pub(crate) fn has_room(&self, actor: &ActorId) -> bool {
-        self.actors
-            .get(actor)
-            .is_none_or(|mailbox| !mailbox.suspended && mailbox.left.is_none() && mailbox.queue.len() < self.share)
+        self.actors.get(actor).is_none_or(|mailbox| {
+            let has_share = mailbox.queue.len() < self.share.messages && mailbox.bytes <= self.share.bytes;
+            !mailbox.suspended && mailbox.left.is_none() && has_share
+        })
     }
 
     /// Takes a message into memory. True: begin an activation.
@@ -88,6 +98,7 @@ impl Mailboxes {
         self.delivered = waiting.delivery.seq;
         self.pending.insert(waiting.delivery.seq, waiting.delivery.time);
         let mailbox = self.actors.entry(actor).or_default();
+        mailbox.bytes += waiting.delivery.body.len();
         mailbox.queue.push_back(waiting);
         !std::mem::replace(&mut mailbox.awake, true)
     }
@@ -121,12 +132,16 @@ impl Mailboxes {
     pub(crate) fn take(&mut self, actor: &ActorId, limit: usize) -> Work {
         let Some(mailbox) = self.actors.get_mut(actor) else { return Work::End };
         if let Some(operator) = mailbox.operators.pop_front() {
+            // Its call is answered: the next wait is for the next one.
+            mailbox.call = Arc::default();
             return Work::Operator(operator);
         }
         if !mailbox.suspended {
             if !mailbox.queue.is_empty() {
                 let count = limit.min(mailbox.queue.len());
-                return Work::Messages(mailbox.queue.drain(..count).collect());
+                let taken: VecDeque<Waiting> = mailbox.queue.drain(..count).collect();
+                mailbox.bytes -= taken.iter().map(|waiting| waiting.delivery.body.len()).sum::<usize>();
+                return Work::Messages(taken);
             }
             if let Some(left) = mailbox.left {
                 return Work::Read { after: left.first.before(), up_to: left.up_to };
@@ -163,6 +178,7 @@ impl Mailboxes {
     /// waits long holds no memory.
     pub(crate) fn put_back(&mut self, actor: &ActorId, unhandled: VecDeque<Waiting>) -> Vec<Delivery> {
         let Some(mailbox) = self.actors.get_mut(actor) else { return Vec::new() };
+        mailbox.bytes = 0;
         let all: Vec<Delivery> =
             unhandled.into_iter().chain(mailbox.queue.drain(..)).map(|waiting| waiting.delivery).collect();
         let (Some(first), Some(last)) = (all.first(), all.last()) else { return all };
@@ -245,6 +261,10 @@ mod tests {
         Waiting { delivery, memory: None }
     }
 
+    fn boxes(floor: u64, messages: usize) -> Mailboxes {
+        Mailboxes::new(Seq(floor), Share { messages, bytes: 100 })
+    }
+
     fn seqs(work: Work) -> Vec<u64> {
         match work {
             Work::Messages(messages) => messages.iter().map(|waiting| waiting.delivery.seq.0).collect(),
@@ -256,7 +276,7 @@ mod tests {
 
     #[test]
     fn the_watermark_is_below_the_first_unfinished_message() {
-        let mut boxes = Mailboxes::new(Seq(4), 8);
+        let mut boxes = boxes(4, 8);
         assert_eq!(boxes.low_watermark(), Seq(4));
         assert!(boxes.push(waiting("a", 5)) && boxes.push(waiting("b", 6)) && !boxes.push(waiting("a", 7)));
         assert_eq!(seqs(boxes.take(&actor("a"), 64)), [5, 7]);
@@ -272,7 +292,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_read_from_the_log_in_order() {
-        let mut boxes = Mailboxes::new(Seq(0), 2);
+        let mut boxes = boxes(0, 2);
         for seq in 1..=5 {
             boxes.push(waiting("a", seq));
         }
@@ -295,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_suspended_actor_holds_the_watermark_but_no_memory() {
-        let mut boxes = Mailboxes::new(Seq(0), 8);
+        let mut boxes = boxes(0, 8);
         for seq in 1..=3 {
             boxes.push(waiting("a", seq));
         }
@@ -311,5 +331,29 @@ mod tests {
         boxes.set_suspended(&actor("a"), false);
         boxes.done(Seq(6));
         assert_eq!(seqs(boxes.take(&actor("a"), 64)), [u64::MAX, 0, 4]);
+    }
+
+    #[test]
+    fn messages_left_while_the_log_is_read_are_read_the_next_time() {
+        let mut boxes = boxes(0, 1);
+        for seq in 1..=3 {
+            boxes.push(waiting("a", seq));
+        }
+        assert_eq!(seqs(boxes.take(&actor("a"), 64)), [1]);
+        assert_eq!(seqs(boxes.take(&actor("a"), 64)), [u64::MAX, 1, 3]);
+        boxes.push(waiting("a", 4));
+        boxes.found(&actor("a"), &[waiting("a", 2).delivery, waiting("a", 3).delivery], Seq(3));
+        assert_eq!(seqs(boxes.take(&actor("a"), 64)), [u64::MAX, 3, 4]);
+    }
+
+    #[test]
+    fn an_actor_with_large_messages_leaves_room_for_others() {
+        let mut boxes = boxes(0, 64);
+        let mut large = waiting("a", 1);
+        large.delivery.body = Bytes::from(vec![0; 101]);
+        boxes.push(large);
+        assert!(!boxes.has_room(&actor("a")) && boxes.has_room(&actor("b")));
+        boxes.take(&actor("a"), 1);
+        assert!(boxes.has_room(&actor("a")));
     }
 }

@@ -2,10 +2,12 @@
 //! Each is a message in the actor's own mailbox, so there is no second writer of records; but it does not wait behind the
 //! others, and the record remembers its position apart from theirs. Applied by `activation`, as a commit without a guest.
 
-use crate::activation::Activation;
-use crate::backend::{Delivery, Error, Notice, Queue};
+use std::collections::VecDeque;
+
+use crate::activation::{Activation, tell};
+use crate::backend::{Delivery, Error, Queue};
 use crate::commit::{self, Committed, Draft, LoadError, Loaded};
-use crate::id::{BucketId, Cursor};
+use crate::id::{BucketId, Cursor, Seq};
 use crate::late::Earlier;
 use crate::message::{Answer, Message, Problem, Status, reply_of};
 use crate::operation::{NO_SUCH_ACTOR, Operation, is_operation};
@@ -64,29 +66,39 @@ async fn try_once(
         Admission::Handle => {}
     }
     let stuck_at = match operation {
-        Operation::Skip => first_waiting(activation, record).await?,
+        Operation::Skip => first_waiting(activation, record, delivery.seq).await?,
         _ => None,
     };
     let mut draft = Draft::new(&loaded);
     let position = Cursor { bucket: bucket.id, seq: delivery.seq };
     let answer = decide(operation, message, &loaded, stuck_at.as_ref());
-    if answer.status != Status::Done {
-        tell(activation, delivery, &answer);
-        return Ok(true);
-    }
-    draft.operate(position, |record| change(record, operation, stuck_at.as_ref(), bucket.id));
+    draft.operate(position, |record| {
+        if answer.status == Status::Done {
+            change(record, operation, stuck_at.as_ref(), bucket.id);
+        } else if loaded.revision.is_none() {
+            // Remembered as refused, or a redelivery could act on an actor that began since; a tombstone goes by itself.
+            record.status = record::Status::Deleted;
+        }
+    });
     if let Some(reply) = reply_of(&delivery.headers) {
         draft.record.outbox.push(Entry::Answer { reply: reply.into(), answer });
     }
-    let Committed::Done(loaded) = commit::commit(bucket, actor, &loaded, draft).await? else {
-        bucket.check_claim().await?;
-        return Ok(false);
+    let loaded = match commit::commit(bucket, actor, &loaded, draft).await? {
+        Committed::Done(loaded) => loaded,
+        Committed::Refused => return bucket.check_claim().await.map(|()| false),
+        Committed::TooLarge(error) => {
+            let problem = Problem::new("too-large", error.to_string());
+            tell(bucket, delivery, &Answer::new(message.id.clone(), Status::Refused).with_problem(problem));
+            return Ok(true);
+        }
     };
     if let Some(stuck_at) = &stuck_at {
         bucket.done(std::iter::once(stuck_at.seq));
     }
-    let is_suspended = matches!(loaded.record.status, record::Status::Suspended(_));
-    bucket.mailboxes().set_suspended(actor, is_suspended);
+    match &loaded.record.status {
+        record::Status::Suspended(problem) => crate::activation::suspend(bucket, actor, VecDeque::new(), problem),
+        _ => bucket.mailboxes().set_suspended(actor, false),
+    }
     if loaded.record.status == record::Status::Deleted {
         bucket.remember_tombstone(delivery.seq, actor.clone());
     }
@@ -106,13 +118,6 @@ fn decide(operation: &Operation, message: &Message, loaded: &Loaded, stuck_at: O
         }
         _ => Answer::new(message.id.clone(), Status::Done),
     }
-}
-
-/// Answers an operation that changes nothing.
-fn tell(activation: &Activation, delivery: &Delivery, answer: &Answer) {
-    let Some(reply) = reply_of(&delivery.headers) else { return };
-    let (headers, body) = answer.to_wire();
-    activation.bucket.context.backend.log.notify(Notice { channel: reply.into(), headers, body });
 }
 
 fn change(record: &mut Record, operation: &Operation, stuck_at: Option<&Delivery>, bucket: BucketId) {
@@ -151,8 +156,8 @@ fn skipped(stuck_at: &Delivery, bucket: BucketId) -> Vec<Entry> {
     entries
 }
 
-/// The first message behind the cursor that is not an operator's.
-async fn first_waiting(activation: &Activation, record: &Record) -> Result<Option<Delivery>, Error> {
+/// The first message behind the cursor and before an operation that is not an operation itself.
+async fn first_waiting(activation: &Activation, record: &Record, before: Seq) -> Result<Option<Delivery>, Error> {
     let (bucket, actor) = (&activation.bucket, &activation.actor);
     let log = &bucket.context.backend.log;
     let mut after = record.cursor.map_or(bucket.floor(), |cursor| cursor.seq.max(bucket.floor()));
@@ -160,8 +165,9 @@ async fn first_waiting(activation: &Activation, record: &Record) -> Result<Optio
         let page = bucket.patiently("messages", || log.read(Queue::Inbox, Some(actor), after, PAGE)).await?;
         let Some(last) = page.last() else { return Ok(None) };
         after = last.seq;
-        if let Some(found) = page.into_iter().find(|delivery| !is_operation(&delivery.headers)) {
-            return Ok(Some(found));
+        let found = page.into_iter().find(|delivery| !is_operation(&delivery.headers) || delivery.seq >= before);
+        if found.is_some() {
+            return Ok(found.filter(|delivery| delivery.seq < before));
         }
     }
 }

@@ -31,8 +31,8 @@ mod header {
     pub(super) const EPOCH: &str = "Hydra-Epoch";
 }
 
-/// A larger outbox follows the state in the value: headers hold 64 KiB in all. Base64 makes 40 KiB of these 30.
-const OUTBOX_IN_HEADER_MAX: usize = 30 << 10;
+/// An outbox that would make the headers longer follows the state in the value: stores take 64 KiB of headers.
+const HEADERS_WANTED_MAX: usize = 40 << 10;
 
 /// What is persisted for one actor.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -131,7 +131,8 @@ impl Record {
     fn encode_outbox(&self, headers: &mut Headers) -> Bytes {
         let state = self.state.clone().unwrap_or_default();
         let outbox = if self.outbox.is_empty() { Vec::new() } else { pack_raw(&self.outbox) };
-        let behind_state = outbox.len() > OUTBOX_IN_HEADER_MAX;
+        let used: usize = headers.0.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let behind_state = used + data_encoding::BASE64.encode_len(outbox.len()) > HEADERS_WANTED_MAX;
         if behind_state || (state.is_empty() && self.state.is_some()) {
             headers.push(header::STATE_BYTES, state.len().to_string());
         }

@@ -25,6 +25,8 @@ const PREFIX: &str = "kind.";
 const PAGE: usize = 256;
 /// Versions that a kind's history keeps; the oldest go first, never the current one.
 pub const VERSIONS_MAX: usize = 256;
+/// Size of a kind's row, all versions with their manifests and descriptions, in bytes.
+const ROW_BYTES_MAX: usize = 512 << 10;
 
 /// One deploy: never changed once made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +53,9 @@ pub struct KindEntry {
     pub kind: Kind,
     /// Number of the version that new activations use.
     pub current: u32,
+    /// Number of the version that was current before: where a rollback leads.
+    #[serde(default)]
+    pub previous: Option<u32>,
     /// All versions, oldest first.
     pub versions: Vec<Version>,
 }
@@ -89,8 +94,8 @@ pub enum Error {
         /// Which.
         kind: Kind,
     },
-    /// There is no version before the current one.
-    #[error("kind {kind} has no version before the current one: hydra kind history {kind}")]
+    /// No other version was current before.
+    #[error("kind {kind} had no other version before, or forgot it: hydra kind history {kind}")]
     NoEarlier {
         /// The kind.
         kind: Kind,
@@ -196,7 +201,11 @@ impl Registry {
         let slot = Arc::new(slot);
         self.kinds.rcu(|kinds| {
             let mut kinds = BTreeMap::clone(kinds);
-            kinds.insert(slot.entry.kind.clone(), slot.clone());
+            // Two who load versions of one kind at once may end in any order: the later write stays.
+            let known = kinds.get(&slot.entry.kind);
+            if known.is_none_or(|known| known.revision <= slot.revision) {
+                kinds.insert(slot.entry.kind.clone(), slot.clone());
+            }
             kinds
         });
         self.changes.send_modify(|count| *count += 1);
@@ -204,7 +213,7 @@ impl Registry {
 
     /// Handles a kind with code of the host's own, until the host ends. Not stored.
     pub fn install_native(&self, kind: Kind, handler: Arc<dyn Handler>) {
-        let entry = KindEntry { kind, current: 0, versions: Vec::new() };
+        let entry = KindEntry { kind, current: 0, previous: None, versions: Vec::new() };
         self.install(Slot { entry, revision: None, handler: Some(handler) });
     }
 
@@ -263,16 +272,15 @@ impl Registry {
                 return Ok(true);
             }
             let number = entry.versions.last().map_or(1, |last| last.number + 1);
-            entry.current = number;
+            entry.switch_to(number);
             entry.versions.push(Version { number, digest, size, deployed, manifest, description });
-            let surplus = entry.versions.len().saturating_sub(VERSIONS_MAX);
-            entry.versions.drain(..surplus);
+            entry.forget_oldest();
             Ok(false)
         })
         .await
     }
 
-    /// Makes an earlier version current again: the newest whose digest begins so, or the one before the current.
+    /// Makes another version current again: the newest whose digest begins so, or the one that was current before.
     ///
     /// # Errors
     /// `UnknownKind`, `UnknownVersion`: show what there is. `Conflict`, `Store`: try again.
@@ -281,7 +289,7 @@ impl Registry {
         let number = entry.find(digest)?.number;
         entry.current = number;
         let loaded = self.load(&entry).await?;
-        self.change(kind.clone(), loaded, |entry| Ok(std::mem::replace(&mut entry.current, number) == number)).await
+        self.change(kind.clone(), loaded, |entry| Ok(!entry.switch_to(number))).await
     }
 
     /// Changes a kind's row by compare-and-swap and installs its new code. The change tells whether nothing changed.
@@ -293,7 +301,7 @@ impl Registry {
     ) -> Result<Deployed, Error> {
         let known = self.kinds.load().get(&kind).cloned();
         let revision = known.as_ref().and_then(|slot| slot.revision);
-        let new = || KindEntry { kind: kind.clone(), current: 0, versions: Vec::new() };
+        let new = || KindEntry { kind: kind.clone(), current: 0, previous: None, versions: Vec::new() };
         let mut entry = known.map_or_else(new, |slot| slot.entry.clone());
         let unchanged = change(&mut entry)?;
         let mut revision = revision;
@@ -334,11 +342,28 @@ impl KindEntry {
         self.versions.iter().find(|version| version.number == self.current)
     }
 
-    /// The newest version whose digest begins so; without a digest, the one before the current.
+    /// Makes a version current. False: it is already.
+    fn switch_to(&mut self, number: u32) -> bool {
+        let changes = self.current != number;
+        if changes {
+            self.previous = Some(std::mem::replace(&mut self.current, number)).filter(|before| *before > 0);
+        }
+        changes
+    }
+
+    /// Forgets the oldest versions until the row is of a size that every store takes.
+    fn forget_oldest(&mut self) {
+        let size = |entry: &Self| serde_json::to_vec(entry).map_or(0, |row| row.len());
+        while self.versions.len() > 1 && (self.versions.len() > VERSIONS_MAX || size(self) > ROW_BYTES_MAX) {
+            self.versions.remove(0);
+        }
+    }
+
+    /// The newest version whose digest begins so; without a digest, the one that was current before.
     fn find(&self, digest: Option<&str>) -> Result<&Version, Error> {
         let Some(digest) = digest else {
-            let earlier = self.versions.iter().rfind(|version| version.number < self.current);
-            return earlier.ok_or_else(|| Error::NoEarlier { kind: self.kind.clone() });
+            let before = self.versions.iter().find(|version| Some(version.number) == self.previous);
+            return before.ok_or_else(|| Error::NoEarlier { kind: self.kind.clone() });
         };
         let begins = |version: &&Version| {
             let full = version.digest.to_string();

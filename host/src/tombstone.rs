@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
+
 use crate::backend::{Error, Expect};
 use crate::bucket::Bucket;
 use crate::id::{ActorId, Seq};
@@ -12,18 +14,20 @@ use crate::record::{self, Record, Status};
 /// How long a tombstone stays once it has an end.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Header of a tombstone that has an end already.
+const ENDS: &str = "Hydra-Ends";
 /// Rows looked at per call when a newly claimed bucket is searched.
 const PAGE: usize = 1_000;
 
 /// Gives an end to the tombstones that the floor has passed.
 pub(crate) async fn sweep(bucket: &Bucket) {
-    for (position, actor) in bucket.passed_tombstones() {
-        match end(bucket, &actor).await {
-            Ok(()) => {}
-            Err(error) if error.is_retryable() => bucket.remember_tombstone(position, actor),
-            Err(error) => tracing::warn!(%error, %actor, "cannot give a tombstone an end"),
-        }
-    }
+    // All at once: the store writes them together.
+    join_all(bucket.passed_tombstones().into_iter().map(async |(position, actor)| match end(bucket, &actor).await {
+        Ok(()) => {}
+        Err(error) if error.is_retryable() => bucket.remember_tombstone(position, actor),
+        Err(error) => tracing::warn!(%error, %actor, "cannot give a tombstone an end"),
+    }))
+    .await;
 }
 
 async fn end(bucket: &Bucket, actor: &ActorId) -> Result<(), Error> {
@@ -32,9 +36,11 @@ async fn end(bucket: &Bucket, actor: &ActorId) -> Result<(), Error> {
     let is_tombstone = |record: Record| {
         record.status == Status::Deleted && record.position().is_some_and(|at| at.seq <= bucket.floor())
     };
-    if Record::decode(&entry).is_ok_and(is_tombstone) {
+    if entry.headers.get(ENDS).is_none() && Record::decode(&entry).is_ok_and(is_tombstone) {
         bucket.context.records.remove(actor);
-        table.put(&key, entry.value, entry.headers, Expect::Revision(entry.revision), Some(KEPT_FOR)).await?;
+        let mut headers = entry.headers;
+        headers.push(ENDS, "true");
+        table.put(&key, entry.value, headers, Expect::Revision(entry.revision), Some(KEPT_FOR)).await?;
     }
     Ok(())
 }
@@ -53,7 +59,8 @@ pub(crate) async fn search(buckets: &[std::sync::Arc<Bucket>]) -> Result<(), Err
         for key in &page {
             let Some(actor) = record::actor_of(key) else { continue };
             let Some(bucket) = buckets.iter().find(|bucket| bucket.id == log.bucket_of(&actor)) else { continue };
-            let record = table.get(key).await?.and_then(|entry| Record::decode(&entry).ok());
+            let entry = table.get(key).await?.filter(|entry| entry.headers.get(ENDS).is_none());
+            let record = entry.and_then(|entry| Record::decode(&entry).ok());
             if let Some(record) = record.filter(|record| record.status == Status::Deleted) {
                 bucket.remember_tombstone(record.position().map_or(Seq(0), |at| at.seq), actor);
             }

@@ -16,7 +16,7 @@ use crate::id::{BucketId, Cursor};
 use crate::keys;
 use crate::message::{Answer, Message, Problem, Status};
 use crate::outbox::Entry;
-use crate::record::Record;
+use crate::record::{self, Record};
 use crate::wasm::{Handled, Input, Instance};
 
 /// A copy whose content is this much older or younger than its place in the log may be a late one: look for an earlier.
@@ -113,8 +113,13 @@ fn answer_entry(message: Option<&Message>, answer: &Answer) -> Option<Entry> {
 pub(crate) enum Ended {
     /// The message is done with.
     Settled(Box<Settled>),
-    /// The same message again, after this long.
-    Again(Duration),
+    /// The same message again.
+    Again {
+        /// After this long.
+        after: Duration,
+        /// What was tried, this time included.
+        history: History,
+    },
     /// The actor is suspended, and its messages wait.
     Suspended(Problem),
 }
@@ -190,9 +195,14 @@ impl Turn<'_> {
             now: self.now,
             state: self.record.state.clone(),
             state_version: self.record.state_version,
-            activated: self.record.state.is_none() || self.now.minus(idle) > self.record.committed,
+            activated: self.is_new() || self.now.minus(idle) > self.record.committed,
             random_key: *hash.finalize().as_bytes(),
         }
+    }
+
+    /// Whether the actor begins with this turn.
+    fn is_new(&self) -> bool {
+        self.record.cursor.is_none() || self.record.status == record::Status::Deleted
     }
 
     fn settle(&self, handled: Handled, code: (Digest, u32)) -> Ended {
@@ -219,11 +229,17 @@ impl Turn<'_> {
 
     /// What follows a fault, also one that kept the handler from running.
     pub(crate) fn fail(&self, fault: Fault) -> Ended {
-        let history = History { attempts: self.history.attempts + 1, ..self.history };
+        let mut history = self.history;
+        if matches!(fault, Fault::Host(_)) {
+            history.waits += 1;
+        } else {
+            history.attempts += 1;
+            history.first = if history.attempts == 1 { self.now } else { history.first };
+        }
         let is_awaited = self.message.reply.is_some();
         let seed = xxhash_rust::xxh3::xxh3_64(self.message.id.as_str().as_bytes());
         match failure::decide(fault, history, self.now, is_awaited, seed) {
-            Decision::Retry(after) => Ended::Again(after),
+            Decision::Retry(after) => Ended::Again { after, history },
             Decision::Suspend(problem) => Ended::Suspended(problem),
             Decision::Settle { status, problem, dead_letter, backtrace } => {
                 let ending = Ending { status, problem, dead_letter, backtrace };
