@@ -1,6 +1,7 @@
 //! What one turn costs in the embedded store, in turns per second: a compare-and-swap of a record, then an append of a
 //! message, one after the other; and the record alone. For 1, 64 and 1,024 callers, synced and not.
-//! On the disk of the current folder, since `/tmp` may be memory. Each beside the same statements in bare SQLite, and beside an append-only file, both grouped like the store groups.
+//! Each beside the same statements in bare SQLite, and beside an append-only file, both grouped as the store groups.
+//! On the disk of the target folder, since `/tmp` may be memory.
 
 #![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark that fails shall stop")]
@@ -218,7 +219,7 @@ fn commit(criterion: &mut Criterion) {
             let mut group = criterion.benchmark_group(format!("{name}/{profile}"));
             group.throughput(Throughput::Elements(1));
             for callers in CALLERS {
-                let folder = || tempfile::tempdir_in(".").unwrap();
+                let folder = || tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
                 let (one, two, three) = (folder(), folder(), folder());
                 let seam = Seam::open(one.path(), durability);
                 group.bench_function(BenchmarkId::new("store", callers), |bencher| {

@@ -17,6 +17,7 @@ use crate::id::{ActorId, Cursor, Seq};
 use crate::late::Earlier;
 use crate::mailbox::{Waiting, Work};
 use crate::message::{Answer, Message, Problem, Status, reply_of};
+use crate::operation::is_operation;
 use crate::operator;
 use crate::record;
 use crate::turn::{Admission, Ended, Settled, Turn, admit};
@@ -105,13 +106,15 @@ impl Activation {
         let page = self.bucket.patiently("messages", || log.read(Queue::Inbox, Some(&self.actor), after, PAGE)).await?;
         let complete = page.len() < PAGE;
         let read_up_to = page.last().filter(|_| !complete).map_or(up_to, |last| last.seq);
-        let wanted = |delivery: &Delivery| delivery.seq <= up_to && !operator::is_operation(delivery);
+        let wanted = |delivery: &Delivery| delivery.seq <= up_to && !is_operation(&delivery.headers);
         let page: Vec<Delivery> = page.into_iter().filter(wanted).collect();
         self.bucket.mailboxes().found(&self.actor, &page, read_up_to);
-        let mut messages = VecDeque::with_capacity(page.len());
-        for delivery in page {
-            let memory = self.bucket.memory(&delivery).await?;
-            messages.push_back(Waiting { delivery, memory: Some(memory) });
+        // Memory for all of them at once: whoever waited for more while holding some could wait for another who does too.
+        let memory = self.bucket.memory(&page).await?;
+        let mut messages: VecDeque<Waiting> =
+            page.into_iter().map(|delivery| Waiting { delivery, memory: None }).collect();
+        if let Some(last) = messages.back_mut() {
+            last.memory = Some(memory);
         }
         Ok(messages)
     }
@@ -364,17 +367,16 @@ impl Activation {
         self.bucket.context.backend.log.now()
     }
 
-    /// Waits until it is time to try again, an operator calls, or the kinds changed.
+    /// Waits until it is time to try again, an operator calls, or the kind has other code.
     async fn wait(&self, span: Duration) {
         let Some(call) = self.bucket.mailboxes().call_of(&self.actor) else { return };
-        let mut kinds = self.bucket.context.registry.changes();
         tokio::select! {
             biased;
             // Dropping any of these is safe: the mailbox and the registry are looked at again after the wait.
             () = self.bucket.context.draining.cancelled() => {}
             () = self.bucket.lost.cancelled() => {}
             () = call.notified() => {}
-            _ = kinds.changed() => {}
+            () = self.bucket.context.registry.changed(self.actor.kind()) => {}
             () = tokio::time::sleep(span) => {}
         }
     }

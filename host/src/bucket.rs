@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -16,6 +16,7 @@ use crate::backend::{Backend, Delivery, Error};
 use crate::clock::Time;
 use crate::commit::Loaded;
 use crate::config;
+use crate::guard::lock;
 use crate::id::{ActorId, BucketId, Epoch, Seq};
 use crate::mailbox::Mailboxes;
 use crate::registry::Registry;
@@ -58,10 +59,12 @@ impl quick_cache::Weighter<ActorId, Loaded> for RecordSize {
 }
 
 impl Context {
-    /// What a waiting message costs of the mailboxes' memory, in KiB.
-    pub(crate) fn weight(&self, delivery: &Delivery) -> u32 {
-        let headers: usize = delivery.headers.0.iter().map(|(name, value)| name.len() + value.len()).sum();
-        let kib = 1 + (delivery.body.len() + headers) / 1024;
+    /// What waiting messages cost of the mailboxes' memory, in KiB: never more than there is.
+    pub(crate) fn weight(&self, deliveries: &[Delivery]) -> u32 {
+        let headers = |delivery: &Delivery| -> usize {
+            delivery.headers.0.iter().map(|(name, value)| name.len() + value.len()).sum()
+        };
+        let kib: usize = deliveries.iter().map(|delivery| 1 + (delivery.body.len() + headers(delivery)) / 1024).sum();
         u32::try_from(kib.min(self.settings.mailbox_bytes_max / 1024)).unwrap_or(u32::MAX)
     }
 }
@@ -157,16 +160,17 @@ impl Bucket {
         self.moved.notify_one();
     }
 
-    /// Memory for a message that waits. Waits for it.
+    /// Memory for messages that wait. Waits for it.
     ///
     /// # Errors
     /// `Closed`: the claim is over.
-    pub(crate) async fn memory(&self, delivery: &Delivery) -> Result<OwnedSemaphorePermit, Error> {
+    pub(crate) async fn memory(&self, deliveries: &[Delivery]) -> Result<OwnedSemaphorePermit, Error> {
+        let weight = self.context.weight(deliveries);
         tokio::select! {
             biased;
             // Dropping the acquisition is safe: it loses a place in the queue and nothing else.
             () = self.lost.cancelled() => Err(Error::Closed),
-            permit = self.context.memory.clone().acquire_many_owned(self.context.weight(delivery)) => {
+            permit = self.context.memory.clone().acquire_many_owned(weight) => {
                 permit.map_err(|_| Error::Closed)
             }
         }
@@ -245,9 +249,4 @@ impl Drop for Waits<'_> {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// Locks; what a panicking task left behind is bookkeeping that stays consistent between statements.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{self, Backend, NewMessage, Notice};
-use crate::bucket::lock;
+use crate::guard::lock;
 use crate::id::ActorId;
 use crate::message::{Answer, Headers, KEY_BYTES_MAX, Message, REPLY_CHANNEL};
 use crate::names::{MessageId, Subject};
-pub use crate::operator::Operation;
+pub use crate::operation::Operation;
 use crate::registry::Registry;
 
 /// Largest body of a message from outside, in bytes.

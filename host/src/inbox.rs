@@ -17,7 +17,7 @@ use crate::clock::Time;
 use crate::id::{ActorId, BucketId, Epoch, Seq};
 use crate::mailbox::Waiting;
 use crate::message::{Headers, Problem};
-use crate::operator;
+use crate::operation::is_operation;
 use crate::tombstone;
 use crate::turn::LOOK_UP_FROM;
 
@@ -73,7 +73,7 @@ impl Loop {
         tidy.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let draining = context.draining.is_cancelled();
-            let weight = self.held.as_ref().map_or(1, |held| context.weight(held));
+            let weight = self.held.as_ref().map_or(1, |held| context.weight(std::slice::from_ref(held)));
             tokio::select! {
                 biased;
                 // Dropping any branch is safe: tokens and notifications are looked at again, the acquisition loses a
@@ -106,7 +106,7 @@ impl Loop {
 
     /// Brings a message to its actor, or leaves it in the log for later.
     fn route(&mut self, delivery: Delivery) {
-        if operator::is_operation(&delivery) {
+        if is_operation(&delivery.headers) {
             let actor = delivery.to.clone();
             let begins = self.bucket.mailboxes().push_operator(delivery);
             return self.begin(begins, actor);
@@ -115,7 +115,7 @@ impl Loop {
         if !has_room {
             return self.leave(&delivery);
         }
-        let weight = self.bucket.context.weight(&delivery);
+        let weight = self.bucket.context.weight(std::slice::from_ref(&delivery));
         match self.bucket.context.memory.clone().try_acquire_many_owned(weight) {
             Ok(memory) => self.deliver(delivery, memory),
             Err(_) => self.held = Some(delivery),

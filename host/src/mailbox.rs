@@ -16,7 +16,6 @@ use crate::id::{ActorId, Seq};
 pub(crate) struct Waiting {
     pub(crate) delivery: Delivery,
     /// Given back when the message is done or left in the log.
-    #[expect(dead_code, reason = "it is held, not looked at")]
     pub(crate) memory: Option<OwnedSemaphorePermit>,
 }
 

@@ -1,74 +1,20 @@
-//! What a human does to one actor: suspend, resume, skip, delete, set its state.
+//! Applies what a human does to one actor: suspend, resume, skip, delete, set its state.
 //! Each is a message in the actor's own mailbox, so there is no second writer of records; but it does not wait behind the
 //! others, and the record remembers its position apart from theirs. Applied by `activation`, as a commit without a guest.
-
-use bytes::Bytes;
 
 use crate::activation::Activation;
 use crate::backend::{Delivery, Error, Notice, Queue};
 use crate::commit::{self, Committed, Draft, LoadError, Loaded};
 use crate::id::{BucketId, Cursor};
 use crate::late::Earlier;
-use crate::message::{Answer, Message, Problem, Status, header, reply_of};
-use crate::names::Subject;
+use crate::message::{Answer, Message, Problem, Status, reply_of};
+use crate::operation::{NO_SUCH_ACTOR, Operation, is_operation};
 use crate::outbox::Entry;
 use crate::record::{self, Record};
 use crate::turn::{self, Admission};
 
-/// Code of the problem that an actor has no record.
-pub const NO_SUCH_ACTOR: &str = "no-such-actor";
-/// First word of an operation's subject.
-const PREFIX: &str = "operator";
-
 /// Messages read at once while looking for the one to skip.
 const PAGE: usize = 16;
-
-/// What an operator can do to one actor.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Operation {
-    /// Its messages wait until it is resumed.
-    Suspend,
-    /// It works again.
-    Resume,
-    /// The message it is stuck at becomes a dead letter.
-    Skip,
-    /// It is forgotten, as if it had deleted itself.
-    Delete,
-    /// Its state becomes these bytes.
-    SetState(Bytes),
-}
-
-impl Operation {
-    /// The subject and body that carry it.
-    #[must_use]
-    pub fn to_message(&self) -> (Subject, Bytes) {
-        let (name, body) = match self {
-            Self::Suspend => ("suspend", Bytes::new()),
-            Self::Resume => ("resume", Bytes::new()),
-            Self::Skip => ("skip", Bytes::new()),
-            Self::Delete => ("delete", Bytes::new()),
-            Self::SetState(bytes) => ("set-state", bytes.clone()),
-        };
-        (Subject::host(PREFIX, name), body)
-    }
-
-    fn from_message(message: &Message) -> Option<Self> {
-        match message.subject.as_str().strip_prefix(PREFIX)?.strip_prefix(':')? {
-            "suspend" => Some(Self::Suspend),
-            "resume" => Some(Self::Resume),
-            "skip" => Some(Self::Skip),
-            "delete" => Some(Self::Delete),
-            "set-state" => Some(Self::SetState(message.body.clone())),
-            _ => None,
-        }
-    }
-}
-
-/// Whether a delivery is an operator's.
-pub(crate) fn is_operation(delivery: &Delivery) -> bool {
-    let subject = delivery.headers.get(header::SUBJECT);
-    subject.and_then(|subject| subject.split_once(':')).is_some_and(|(prefix, _)| prefix == PREFIX)
-}
 
 /// Applies an operation: at once, exactly once, whatever waits.
 ///
@@ -214,7 +160,7 @@ async fn first_waiting(activation: &Activation, record: &Record) -> Result<Optio
         let page = bucket.patiently("messages", || log.read(Queue::Inbox, Some(actor), after, PAGE)).await?;
         let Some(last) = page.last() else { return Ok(None) };
         after = last.seq;
-        if let Some(found) = page.into_iter().find(|delivery| !is_operation(delivery)) {
+        if let Some(found) = page.into_iter().find(|delivery| !is_operation(&delivery.headers)) {
             return Ok(Some(found));
         }
     }

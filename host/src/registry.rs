@@ -2,7 +2,7 @@
 //! Asked by `activation` for a handler; changed by deploys and rollbacks. Every deploy is kept.
 //! Never runs a guest, but for the probe at deploy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::backend::{self, Backend, Expect, Put};
 use crate::clock::Time;
+use crate::description::Description;
 use crate::digest::Digest;
 use crate::id::{Kind, Revision};
 use crate::manifest::Manifest;
@@ -38,6 +39,9 @@ pub struct Version {
     pub deployed: Time,
     /// Settings and grants.
     pub manifest: Manifest,
+    /// What it says about itself.
+    #[serde(default)]
+    pub description: Option<Description>,
 }
 
 /// A kind and its versions.
@@ -83,6 +87,12 @@ pub enum Error {
     #[error("kind {kind} is not deployed: hydra deploy FILE.wasm --kind {kind}")]
     UnknownKind {
         /// Which.
+        kind: Kind,
+    },
+    /// There is no version before the current one.
+    #[error("kind {kind} has no version before the current one: hydra kind history {kind}")]
+    NoEarlier {
+        /// The kind.
         kind: Kind,
     },
     /// No such version, or more than one.
@@ -210,10 +220,17 @@ impl Registry {
         self.kinds.load().contains_key(kind)
     }
 
-    /// Tells when kinds change.
-    #[must_use]
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
+    /// Waits until a kind has other code than it has now.
+    pub async fn changed(&self, kind: &Kind) {
+        let mut changes = self.changes.subscribe();
+        let version = || self.handler(kind).map(|handler| (handler.version(), handler.manifest().clone()));
+        let before = version();
+        // The sender lives as long as the registry.
+        while changes.changed().await.is_ok() {
+            if version() != before {
+                return;
+            }
+        }
     }
 
     /// All kinds, in order.
@@ -236,7 +253,8 @@ impl Registry {
     pub async fn deploy(&self, kind: Kind, component: Bytes, manifest: Manifest) -> Result<Deployed, Error> {
         manifest.check().map_err(|error| Error::Refused { code: "manifest", reason: error.to_string() })?;
         let size = u64::try_from(component.len()).unwrap_or(u64::MAX);
-        let loaded = self.sandbox.load(component.clone(), Arc::new(manifest.clone())).await?;
+        let mut loaded = self.sandbox.load(component.clone(), Arc::new(manifest.clone())).await?;
+        let description = describe(&mut loaded);
         let digest = self.backend.blobs.put(component).await?;
         let deployed = self.backend.log.now()?;
         self.change(kind, loaded, |entry| {
@@ -246,7 +264,7 @@ impl Registry {
             }
             let number = entry.versions.last().map_or(1, |last| last.number + 1);
             entry.current = number;
-            entry.versions.push(Version { number, digest, size, deployed, manifest: manifest.clone() });
+            entry.versions.push(Version { number, digest, size, deployed, manifest, description });
             let surplus = entry.versions.len().saturating_sub(VERSIONS_MAX);
             entry.versions.drain(..surplus);
             Ok(false)
@@ -318,26 +336,30 @@ impl KindEntry {
 
     /// The newest version whose digest begins so; without a digest, the one before the current.
     fn find(&self, digest: Option<&str>) -> Result<&Version, Error> {
-        let (wanted, found): (&str, Vec<&Version>) = match digest {
-            None => ("an earlier one", self.versions.iter().filter(|version| version.number < self.current).collect()),
-            Some(digest) => {
-                let begins = |version: &&Version| {
-                    let full = version.digest.to_string();
-                    full.starts_with(digest) || full.trim_start_matches("sha256:").starts_with(digest)
-                };
-                (digest, self.versions.iter().filter(begins).collect())
-            }
+        let Some(digest) = digest else {
+            let earlier = self.versions.iter().rfind(|version| version.number < self.current);
+            return earlier.ok_or_else(|| Error::NoEarlier { kind: self.kind.clone() });
         };
-        let matches = if digest.is_none() { found.len() } else { distinct(&found) };
-        match found.last() {
-            Some(version) if digest.is_none() || matches == 1 => Ok(version),
-            _ => Err(Error::UnknownVersion { kind: self.kind.clone(), wanted: wanted.into(), matches }),
-        }
+        let begins = |version: &&Version| {
+            let full = version.digest.to_string();
+            full.starts_with(digest) || full.trim_start_matches("sha256:").starts_with(digest)
+        };
+        let found: Vec<&Version> = self.versions.iter().filter(begins).collect();
+        let matches = found.iter().map(|version| version.digest).collect::<BTreeSet<_>>().len();
+        let unknown = || Error::UnknownVersion { kind: self.kind.clone(), wanted: digest.into(), matches };
+        found.last().filter(|_| matches == 1).copied().ok_or_else(unknown)
     }
 }
 
-fn distinct(versions: &[&Version]) -> usize {
-    versions.iter().map(|version| version.digest).collect::<std::collections::BTreeSet<_>>().len()
+/// What the component says about itself; a guest may say anything.
+fn describe(loaded: &mut Loaded) -> Option<Description> {
+    match Description::parse(loaded.describe.as_deref()?) {
+        Ok(description) => Some(description),
+        Err(error) => {
+            loaded.warnings.push(format!("lifecycle.describe is left out: {error}"));
+            None
+        }
+    }
 }
 
 fn key(kind: &Kind) -> String {

@@ -8,7 +8,6 @@ pub mod memory;
 
 mod bounds;
 mod followers;
-mod guard;
 mod watchers;
 
 use std::sync::Arc;

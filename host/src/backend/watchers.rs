@@ -5,8 +5,8 @@ use std::sync::Mutex;
 
 use tokio::sync::mpsc;
 
-use super::guard::lock;
 use super::{Entry, Error, Watch};
+use crate::guard::lock;
 
 /// Changes that wait for one watcher. One that is further behind is ended, so that it lists the rows anew.
 const CHANGES_MAX: usize = 4_096;

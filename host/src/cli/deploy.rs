@@ -141,6 +141,7 @@ mod tests {
             size: 62_669,
             deployed: Time(0),
             manifest: hydra::manifest::Manifest::default(),
+            description: None,
         };
         let kind = Kind::new("counter").unwrap();
         let mut deployed =

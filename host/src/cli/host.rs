@@ -109,12 +109,13 @@ impl Running {
     /// Refuses new requests, finishes what is in work, and ends, at the latest after `limit`.
     async fn drain(self, limit: Duration) {
         self.stop_api.cancel();
-        let (api, ()) = tokio::join!(self.api, self.node.drain(limit));
-        match api {
+        // The API first: asks that are in work get their answers.
+        match self.api.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "the HTTP API ended"),
             Err(error) => tracing::error!(%error, "the HTTP API panicked"),
         }
+        self.node.drain(limit).await;
         self.store.close();
     }
 }
@@ -127,6 +128,10 @@ pub(super) fn run<F>(config: Config, drain_limit: Duration, beside: impl FnOnce(
 where
     F: Future<Output = Result<()>>,
 {
+    // Each connection holds a descriptor: as many as the system allows this user.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "cannot raise the limit of open files: fewer connections are possible");
+    }
     let guests = guest_runtime(&config)?;
     let network = Builder::new_multi_thread().thread_name("hydra-network").enable_all().build()?;
     let ended = network.block_on(serve(&config, guests.handle(), drain_limit, beside));

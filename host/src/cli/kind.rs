@@ -66,6 +66,10 @@ impl One {
             ]);
             let manifest = toml::to_string(&version.manifest).unwrap_or_default();
             lines.push(("manifest", output::printable(manifest.trim_end())));
+            for subject in version.description.iter().flat_map(|description| &description.subjects) {
+                let shown = format!("{}  {}", subject.example(), subject.about);
+                lines.push(("subject", output::printable(shown.trim_end())));
+            }
         }
         output.record(&entry, &lines)
     }

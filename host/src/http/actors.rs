@@ -16,7 +16,7 @@ use super::view::{Actor, ActorStatus, Actors};
 use crate::client::{Asked, Operation};
 use crate::id::{ActorId, Kind};
 use crate::message::Answer;
-use crate::operator;
+use crate::operation;
 use crate::record::{self, Record, Status};
 
 /// The query of a list.
@@ -122,7 +122,7 @@ async fn operate(
     let timeout = input::timeout(wait.timeout.as_deref())?;
     let asked = shared.api.client.operate(actor, operation, timeout).await?;
     if let Asked::Answered(Answer { problem: Some(problem), .. }) = &asked
-        && problem.code == operator::NO_SUCH_ACTOR
+        && problem.code == operation::NO_SUCH_ACTOR
     {
         return Err(Problem::new(UNKNOWN_ACTOR, problem.text.clone()));
     }

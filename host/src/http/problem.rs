@@ -192,7 +192,7 @@ impl From<registry::Error> for Problem {
         match error {
             E::Refused { code, reason } => Self::new(DEPLOY_REFUSED, reason).code(code),
             E::UnknownKind { .. } => Self::new(UNKNOWN_KIND, error.to_string()),
-            E::UnknownVersion { .. } => Self::new(UNKNOWN_VERSION, error.to_string()),
+            E::UnknownVersion { .. } | E::NoEarlier { .. } => Self::new(UNKNOWN_VERSION, error.to_string()),
             E::Conflict { .. } => Self::new(CONFLICT, error.to_string()),
             E::Unreadable { .. } => backend::Error::Damaged { reason: error.to_string() }.into(),
             E::Store(error) => error.into(),

@@ -86,7 +86,9 @@ fn of_call(error: wasmtime::Error, guest: &Guest) -> Fault {
         );
         return broken("out-of-memory", cut(&text, TEXT_BYTES_MAX), backtrace);
     }
-    broken("trap", sentence(&error), backtrace)
+    // A panic is told on standard error before it traps, and says more than the trap.
+    let text = guest.panic_message().unwrap_or_else(|| sentence(&error));
+    broken("trap", cut(&text, TEXT_BYTES_MAX), backtrace)
 }
 
 /// What happened, in one line.
@@ -126,7 +128,9 @@ fn backtrace(trace: &WasmBacktrace) -> String {
     let mut text = String::new();
     for (index, frame) in trace.frames().iter().enumerate() {
         let name = match frame.func_name() {
-            Some(name) => cut(name, FUNCTION_BYTES_MAX).escape_default().to_string(),
+            Some(name) => {
+                cut(&format!("{:#}", rustc_demangle::demangle(name)), FUNCTION_BYTES_MAX).escape_default().to_string()
+            }
             None => format!("function {}", frame.func_index()),
         };
         let offset = frame.module_offset().unwrap_or_default();

@@ -2,7 +2,7 @@
 //! The data of wasmtime's store: `instance` begins and ends turns on it, `imports` and `wasi` fill it.
 //! Never outlives its activation.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +11,7 @@ use wasmtime_wasi::WasiCtx;
 
 use crate::clock::Time;
 use crate::effects::{Effects, LogLine, StateChange};
+use crate::guard::lock;
 use crate::id::ActorId;
 use crate::manifest::Manifest;
 use crate::wasm::budget;
@@ -103,6 +104,11 @@ impl Guest {
         Arc::clone(&self.lines)
     }
 
+    /// What it said of a panic, which comes out of it as a mere trap.
+    pub(super) fn panic_message(&self) -> Option<String> {
+        self.lines().panic_message()
+    }
+
     /// What was logged since the last call of this, and how many lines were too many.
     pub(super) fn take_lines(&mut self) -> (Vec<LogLine>, u32) {
         self.lines().take()
@@ -183,11 +189,6 @@ impl Guest {
         }
         Ok(())
     }
-}
-
-/// A panic while a line was added leaves at worst half a line: go on.
-pub(super) fn lock(lines: &Mutex<Lines>) -> MutexGuard<'_, Lines> {
-    lines.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn over(size: usize, limit: u64) -> bool {

@@ -67,6 +67,13 @@ impl Lines {
         (std::mem::take(&mut self.lines), std::mem::take(&mut self.dropped))
     }
 
+    /// The panic that standard error tells of: where, and on the next line what.
+    pub(super) fn panic_message(&self) -> Option<String> {
+        let at = self.lines.iter().position(|line| line.level == Level::Warn && line.text.contains("panicked at "))?;
+        let told: Vec<&str> = self.lines.iter().skip(at).take(2).map(|line| line.text.as_str()).collect();
+        Some(told.join(" "))
+    }
+
     fn partial(&mut self, stream: Stream) -> &mut Vec<u8> {
         match stream {
             Stream::Output => &mut self.output,
@@ -115,6 +122,14 @@ mod tests {
         let (kept, dropped) = lines.take();
         assert_eq!(kept.iter().map(|line| line.text.as_str()).collect::<Vec<_>>(), ["one", "two ", ""]);
         assert_eq!((dropped, lines.take().1), (2, 0));
+    }
+
+    #[test]
+    fn a_panic_is_found_among_the_lines() {
+        let mut lines = Lines::new(&Limits::default());
+        assert_eq!(lines.panic_message(), None);
+        lines.print(Stream::Error, b"\nthread '<unnamed>' panicked at src/lib.rs:3:9:\nthe bug\nnote: more\n");
+        assert_eq!(lines.panic_message().as_deref(), Some("thread '<unnamed>' panicked at src/lib.rs:3:9: the bug"));
     }
 
     #[test]

@@ -14,7 +14,8 @@ use wasmtime_wasi::p2::bindings::random::{insecure, insecure_seed, random};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use wasmtime_wasi::{HostMonotonicClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-use crate::wasm::guest::{Guest, lock};
+use crate::guard::lock;
+use crate::wasm::guest::Guest;
 use crate::wasm::imports::random_bytes;
 use crate::wasm::lines::{Lines, Stream};
 

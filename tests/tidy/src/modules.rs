@@ -6,27 +6,57 @@ use crate::tree::{Tree, code_only};
 const HOST: &str = "host/src/";
 
 /// The library's modules from the ground up. A module imports from its own layer and from those below it, never from above.
-const LAYERS: [(&str, &[&str]); 9] = [
-    ("ground floor", &["clock", "config", "digest", "effects", "id", "manifest", "message", "names", "telemetry"]),
+const LAYERS: [(&str, &[&str]); 10] = [
+    (
+        "ground floor",
+        &[
+            "clock",
+            "config",
+            "description",
+            "digest",
+            "effects",
+            "guard",
+            "id",
+            "manifest",
+            "message",
+            "names",
+            "operation",
+            "telemetry",
+        ],
+    ),
     ("seam", &["backend"]),
     ("what is stored", &["events", "failure", "keys", "outbox", "record"]),
     ("code", &["wasm"]),
     ("kinds", &["registry"]),
+    ("way in", &["client"]),
     ("one turn", &["mailbox", "turn"]),
-    ("one actor", &["activation", "bucket", "client", "commit", "deadletter", "late", "operator", "tombstone"]),
+    ("one actor", &["activation", "bucket", "commit", "deadletter", "late", "operator", "tombstone"]),
     ("one host", &["inbox", "node"]),
     ("edges", &["http"]),
 ];
 /// Modules that know fewer others than their layer may.
 const NARROW: [(&str, &[&str]); 2] = [
     // The sandbox does no I/O, so it knows nobody who could.
-    ("wasm", &["clock", "config", "digest", "effects", "id", "manifest", "message", "names"]),
+    ("wasm", &["clock", "config", "digest", "effects", "guard", "id", "manifest", "message", "names"]),
     // A backend does not know what an actor's record or a turn is.
-    ("backend", &["clock", "config", "digest", "id", "message", "names"]),
+    ("backend", &["clock", "config", "digest", "guard", "id", "message", "names"]),
 ];
 /// Modules that compute and nothing else: no runtime, no logging, no waiting.
-const PURE: [&str; 11] =
-    ["digest", "effects", "failure", "id", "keys", "mailbox", "manifest", "message", "names", "outbox", "record"];
+const PURE: [&str; 13] = [
+    "description",
+    "digest",
+    "effects",
+    "failure",
+    "id",
+    "keys",
+    "mailbox",
+    "manifest",
+    "message",
+    "names",
+    "operation",
+    "outbox",
+    "record",
+];
 /// What a pure module does not contain. A mailbox holds the runtime's permits, but never waits for them.
 const IMPURE: [&str; 4] = ["tokio::", "tracing::", "async fn", ".await"];
 /// Where the binary may name a backend: where a host is put together, and where a stopped one's store is looked at.

@@ -15,7 +15,7 @@ use super::scan;
 use super::store::Store;
 use super::stream::{self, StreamNumber};
 use super::writer::{FLOORS_EVERY, Op};
-use crate::backend::guard::lock;
+use crate::guard::lock;
 
 /// Time between two looks at the journal while there is something to do.
 const TICK: Duration = Duration::from_millis(20);

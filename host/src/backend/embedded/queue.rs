@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::writer::Op;
 use crate::backend::Error;
-use crate::backend::guard::lock;
+use crate::guard::lock;
 
 /// Writes that wait or are in work; whoever comes then waits outside.
 const OPS_MAX: usize = 4_096;

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use super::{error, schema};
 use crate::backend::Error;
-use crate::backend::guard::lock;
+use crate::guard::lock;
 
 /// Connections for single rows.
 const QUICK: usize = 4;

@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-use crate::backend::guard::lock;
 use crate::backend::{Delivery, Error};
+use crate::guard::lock;
 use crate::id::{Epoch, Seq};
 
 /// Messages that wait here for one bucket's reader.

@@ -6,9 +6,9 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::backend::guard::lock;
 use crate::backend::{Blobs, Error};
 use crate::digest::Digest;
+use crate::guard::lock;
 
 /// The blobs of one store.
 #[derive(Default)]

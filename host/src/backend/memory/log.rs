@@ -8,11 +8,11 @@ use tokio::sync::Notify;
 
 use crate::backend::bounds::check_messages;
 use crate::backend::followers::Followers;
-use crate::backend::guard::lock;
 use crate::backend::{
     Appended, DEDUPE_WINDOW, Delivery, Error, Follow, History, Inbox, Log, NewMessage, Notice, Queue,
 };
 use crate::clock::{Clock, Time};
+use crate::guard::lock;
 use crate::id::{ActorId, BucketId, Epoch, Seq};
 use crate::names::MessageId;
 

@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::backend::bounds::check_row;
-use crate::backend::guard::lock;
 use crate::backend::watchers::Watchers;
 use crate::backend::{Entry, Error, Expect, Put, Table, Watch};
 use crate::clock::{Clock, Time};
+use crate::guard::lock;
 use crate::id::Revision;
 use crate::message::Headers;
 

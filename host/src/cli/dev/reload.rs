@@ -52,13 +52,6 @@ impl Sources {
         Ok(Self(sources))
     }
 
-    /// The kinds that are worked on.
-    pub(super) fn kinds(&self) -> Vec<Kind> {
-        let kind =
-            |source: &Source| Component::find(&source.path, source.kind.as_ref(), None).ok().map(|found| found.kind);
-        self.0.iter().filter_map(kind).collect()
-    }
-
     /// The files that matter.
     pub(super) fn files(&self) -> Vec<PathBuf> {
         self.0.iter().flat_map(|source| source.files.clone()).collect()
@@ -115,6 +108,10 @@ impl Source {
                     output::warning(warning);
                 }
                 output::text(&format!("{}\n", deploy::sentence(&deployed)))?;
+                for subject in deployed.version.description.iter().flat_map(|description| &description.subjects) {
+                    let example = output::printable(&subject.example());
+                    output::text(&format!("  hydra ask {}/alice {example}\n", deployed.kind))?;
+                }
             }
             Err(error) => {
                 let goes_on = matches!(before, Some(State::Seen { .. }));
@@ -144,6 +141,6 @@ mod tests {
         let paths = [PathBuf::from("a/counter.wasm"), PathBuf::from("b/counter.wasm")];
         let error = Sources::find(&paths, None).err().unwrap().to_string();
         assert!(error.contains("kind counter"), "{error}");
-        assert_eq!(Sources::find(paths.get(..1).unwrap(), None).unwrap().kinds(), [Kind::new("counter").unwrap()]);
+        assert!(Sources::find(paths.get(..1).unwrap(), None).is_ok());
     }
 }

@@ -18,7 +18,7 @@ use crate::cli::settings::{Settings, given};
 use crate::cli::{deploy, event_lines, output};
 
 /// How long Ctrl-C waits for what is in work: nobody likes to wait for a prompt.
-const DRAIN_LIMIT: Duration = Duration::from_millis(1_500);
+const DRAIN_LIMIT: Duration = Duration::from_millis(500);
 /// Where a host is, unless told otherwise: no --url needed.
 const DEFAULT_PORT: u16 = 8420;
 /// Where the settings of this verb come from that nobody gave.
@@ -72,7 +72,7 @@ fn follow(running: &Running, mut sources: Sources) -> impl Future<Output = Resul
     async move {
         let events = events::follow(backend.log.as_ref()).await?;
         let mut watch = Watch::new()?;
-        greet(&sources, address)?;
+        greet(address)?;
         let reload = async {
             loop {
                 sources.deploy_new(&registry).await?;
@@ -100,12 +100,9 @@ async fn print(mut events: Events) -> Result<()> {
 }
 
 /// What to try, in the words of this very host.
-fn greet(sources: &Sources, address: std::net::SocketAddr) -> Result<()> {
+fn greet(address: std::net::SocketAddr) -> Result<()> {
     let url = if address.port() == DEFAULT_PORT { String::new() } else { format!(" --url http://{address}") };
     let mut text = format!("hydra dev at http://{address}; in another terminal, try\n");
-    for kind in sources.kinds() {
-        text += &format!("  hydra ask {kind}/alice SUBJECT BODY{url}\n");
-    }
     text += &format!("  hydra actor ls{url}\n  hydra dlq ls{url}\n");
     output::text(&text)
 }
