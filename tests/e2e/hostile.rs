@@ -31,7 +31,7 @@ const fn denied(subject: &'static str, code: &'static str, told: &'static str) -
 }
 
 const CASES: [Case; 16] = [
-    broken("panic", "trap", "unreachable", true),
+    broken("panic", "trap", "as asked", true),
     broken("trap", "trap", "unreachable", true),
     broken("exit", "trap", "exit", true),
     broken("loop", "cpu-limit", "limits.cpu_ms_max", true),
