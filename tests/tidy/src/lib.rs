@@ -7,6 +7,7 @@ pub mod layout;
 pub mod licences;
 pub mod links;
 pub mod modules;
+pub mod named_tests;
 pub mod tree;
 pub mod words;
 

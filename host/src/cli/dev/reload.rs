@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use hydra::digest::Digest;
 use hydra::id::Kind;
-use hydra::registry::Registry;
+use hydra::registry::{Deployed, Registry};
 
 use crate::cli::component::Component;
 use crate::cli::{deploy, output};
@@ -57,13 +57,13 @@ impl Sources {
         self.0.iter().flat_map(|source| source.files.clone()).collect()
     }
 
-    /// Deploys whatever is new, and tells what became of it. Dropping the call drops a deploy that is not stored yet.
+    /// Deploys whatever is new, and tells what became of it; `flags` belong behind every command that is told. Dropping the call drops a deploy that is not stored yet.
     ///
     /// # Errors
     /// Standard output is closed.
-    pub(super) async fn deploy_new(&mut self, registry: &Registry) -> Result<()> {
+    pub(super) async fn deploy_new(&mut self, registry: &Registry, flags: &str) -> Result<()> {
         for source in &mut self.0 {
-            source.deploy_if_new(registry).await?;
+            source.deploy_if_new(registry, flags).await?;
         }
         Ok(())
     }
@@ -74,7 +74,7 @@ fn files(component: &Component) -> Vec<PathBuf> {
 }
 
 impl Source {
-    async fn deploy_if_new(&mut self, registry: &Registry) -> Result<()> {
+    async fn deploy_if_new(&mut self, registry: &Registry, flags: &str) -> Result<()> {
         let component = match Component::find(&self.path, self.kind.as_ref(), None) {
             Ok(component) => component,
             Err(error) => {
@@ -108,10 +108,7 @@ impl Source {
                     output::warning(warning);
                 }
                 output::text(&format!("{}\n", deploy::sentence(&deployed)))?;
-                for subject in deployed.version.description.iter().flat_map(|description| &description.subjects) {
-                    let example = output::printable(&subject.example());
-                    output::text(&format!("  hydra ask {}/alice {example}\n", deployed.kind))?;
-                }
+                output::text(&to_try(&deployed, flags))?;
             }
             Err(error) => {
                 let goes_on = matches!(before, Some(State::Seen { .. }));
@@ -130,6 +127,16 @@ impl Source {
             self.last = Some(waiting);
         }
     }
+}
+
+/// What to ask an actor of this version: what it says of itself, or where to put what its author knows.
+fn to_try(deployed: &Deployed, flags: &str) -> String {
+    let subjects = deployed.version.description.iter().flat_map(|description| &description.subjects);
+    let mut examples: Vec<String> = subjects.map(|subject| output::printable(&subject.example())).collect();
+    if examples.is_empty() {
+        examples.push("SUBJECT BODY".into());
+    }
+    examples.iter().map(|example| format!("  hydra ask {}/alice {example}{flags}\n", deployed.kind)).collect()
 }
 
 #[cfg(test)]

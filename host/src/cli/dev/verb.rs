@@ -2,6 +2,7 @@
 //! The host is the same as under `hydra host`; only defaults and output differ.
 //! Never writes outside the store's folder.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -72,10 +73,11 @@ fn follow(running: &Running, mut sources: Sources) -> impl Future<Output = Resul
     async move {
         let events = events::follow(backend.log.as_ref()).await?;
         let mut watch = Watch::new()?;
-        greet(address)?;
+        let flags = flags(address);
+        output::text(&greeting(address, &flags))?;
         let reload = async {
             loop {
-                sources.deploy_new(&registry).await?;
+                sources.deploy_new(&registry, &flags).await?;
                 // A folder that is watched from now on may have got its file just before: look again.
                 if !watch.set(&sources.files())? {
                     watch.changed().await;
@@ -99,10 +101,12 @@ async fn print(mut events: Events) -> Result<()> {
     std::future::pending().await
 }
 
-/// What to try, in the words of this very host.
-fn greet(address: std::net::SocketAddr) -> Result<()> {
-    let url = if address.port() == DEFAULT_PORT { String::new() } else { format!(" --url http://{address}") };
-    let mut text = format!("hydra dev at http://{address}; in another terminal, try\n");
-    text += &format!("  hydra actor ls{url}\n  hydra dlq ls{url}\n");
-    output::text(&text)
+/// What a command needs to reach this very host.
+fn flags(address: SocketAddr) -> String {
+    if address.port() == DEFAULT_PORT { String::new() } else { format!(" --url http://{address}") }
+}
+
+/// What to try; what an actor understands follows with its deploy.
+fn greeting(address: SocketAddr, flags: &str) -> String {
+    format!("hydra dev at http://{address}; in another terminal, try\n  hydra actor ls{flags}\n  hydra dlq ls{flags}\n")
 }
