@@ -57,7 +57,7 @@ impl Check {
             ("Format", format!("{}, SQLite {}", report.format, report.sqlite)),
             ("Size", size(report.bytes)),
             ("Messages", report.streams.iter().map(|stream| stream.messages).sum::<u64>().to_string()),
-            ("Records", report.actors.to_string()),
+            ("Rows", (report.actors + report.registry).to_string()),
             ("Components", report.blobs.to_string()),
             ("Problems", report.problems.len().to_string()),
         ];
