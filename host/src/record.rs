@@ -296,6 +296,37 @@ mod tests {
     }
 
     #[test]
+    fn headers_stay_within_what_a_store_takes_whatever_is_in_them() {
+        let to = ActorId::new(crate::id::Kind::new("k").unwrap(), &"ö".repeat(128)).unwrap();
+        let answer =
+            Answer { body: vec![1; 6_000].into(), ..Answer::new(MessageId::outside(&to, [7; 16]), Ending::Done) };
+        let mut keys = Vec::new();
+        for number in 0..64 {
+            let message = crate::message::Message {
+                id: MessageId::outside(&to, [7; 16]),
+                to: to.clone(),
+                sender: None,
+                subject: Subject::new("add").unwrap(),
+                headers: Headers::default(),
+                body: Bytes::new(),
+                reply: None,
+                key: Some(format!("{number:0>250}")),
+                trace: None,
+            };
+            crate::keys::remember(&mut keys, &message, Some(&answer), Time(1));
+        }
+        for outbox_bytes in [0, 10_000, 29_000, 300_000] {
+            let status = Status::Suspended(Problem::new("x".repeat(64), "y".repeat(4_096)));
+            let outbox = vec![send(outbox_bytes)];
+            let record = Record { status, keys: keys.clone(), outbox, ..Record::default() };
+            let (_, headers) = record.encode();
+            let bytes: usize = headers.0.iter().map(|(name, value)| name.len() + value.len()).sum();
+            assert!(bytes < 60 << 10, "{outbox_bytes}: {bytes}");
+            survives(record);
+        }
+    }
+
+    #[test]
     fn a_row_changed_by_hand_is_an_error() {
         let mut headers = Headers::default();
         headers.push(header::CURSOR, "nonsense");

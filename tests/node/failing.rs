@@ -118,6 +118,24 @@ async fn a_message_for_an_unknown_kind_waits_for_its_deploy_and_at_last_becomes_
 }
 
 #[tokio::test(start_paused = true)]
+async fn waiting_for_its_kind_costs_a_message_no_tries() {
+    let rig = Rig::new();
+    let (node, registry) = rig.start().await;
+    let mut headers = Headers::default();
+    headers.push("Hydra-Subject", "retry");
+    let (to, id) = (actor("failing/x"), MessageId::stored("early"));
+    let early = NewMessage { queue: Queue::Inbox, to, id, committed: None, headers, body: Bytes::new() };
+    rig.backend.log.append(vec![early]).await.unwrap();
+    for _ in 0..400 {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        tokio::task::yield_now().await;
+    }
+    registry.install_native(hydra::id::Kind::new("failing").unwrap(), failing());
+    assert_eq!(reply_to(&node.client(), "failing/x", "fine", "").await, "1");
+    assert_eq!(letters(&rig).await.first().map(|letter| letter.attempts), Some(15));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_malformed_message_from_a_foreign_publisher_becomes_a_dead_letter() {
     let rig = Rig::new().with("counter", counter());
     let (node, _) = rig.start().await;

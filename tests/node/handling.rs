@@ -62,6 +62,23 @@ async fn what_a_turn_sends_arrives_once_and_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_actor_is_told_once_that_it_begins_and_again_when_it_slept() {
+    let greeter = Scripted::new(|input| {
+        let begins = number(input.state.as_ref()) + i64::from(input.activated);
+        hydra_tests::scripted::reply(begins.to_string(), StateChange::Set(begins.to_string().into()))
+    });
+    let rig = Rig::new().with("greeter", greeter);
+    let (node, _) = rig.start().await;
+    for _ in 0..70 {
+        node.client().send(request("greeter/a", "hello", "")).await.unwrap();
+    }
+    assert_eq!(reply_to(&node.client(), "greeter/a", "hello", "").await, "1");
+    tokio::time::advance(std::time::Duration::from_secs(601)).await;
+    assert_eq!(reply_to(&node.client(), "greeter/a", "hello", "").await, "2");
+    assert_eq!(reply_to(&node.client(), "greeter/a", "hello", "").await, "2");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_repeated_key_is_one_effect_and_the_same_answer() {
     let rig = Rig::new().with("counter", counter());
     let (node, _) = rig.start().await;

@@ -80,6 +80,47 @@ fn stuck() -> Arc<dyn Handler> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refused_operation_stays_refused_when_the_host_starts_again() {
+    let rig = Rig::new().with("stuck", stuck());
+    let (node, _) = rig.start().await;
+    let client = node.client();
+    // Every bucket's floor is held by an actor that does not get on: everything is delivered again after the start.
+    for id in 0..32 {
+        client.send(request(&format!("stuck/held-{id}"), "retry", "")).await.unwrap();
+        assert_eq!(operate(&client, &format!("stuck/held-{id}"), Operation::Suspend).await, Status::Done);
+    }
+    assert_eq!(operate(&client, "stuck/b", Operation::Delete).await, Status::Refused);
+    assert_eq!(operate(&client, "stuck/c", Operation::Skip).await, Status::Refused);
+    assert_eq!(reply_to(&client, "stuck/b", "add", "7").await, "7");
+    node.kill();
+    let (node, _) = rig.start().await;
+    assert_eq!(reply_to(&node.client(), "stuck/b", "add", "1").await, "8");
+    assert_eq!(deadletter::list(&rig.backend, None, Seq(0), 10).await.unwrap(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suspension_tells_whoever_waits_and_keeps_nothing_in_memory() {
+    let mut rig = Rig::new().with("stuck", stuck());
+    rig.config.node.mailbox_bytes_max = 1 << 20;
+    let (node, _) = rig.start().await;
+    let client = node.client();
+    client.send(request("stuck/a", "retry", "")).await.unwrap();
+    let large = " ".repeat(20_000) + "1";
+    for _ in 0..100 {
+        client.send(request("stuck/a", "skip-spaces", &large)).await.unwrap();
+    }
+    assert_eq!(operate(&client, "stuck/a", Operation::Suspend).await, Status::Done);
+    // All of the memory is there for others, and operations get through.
+    for id in 0..8 {
+        let others = request(&format!("stuck/other-{id}"), "skip-spaces", &large);
+        assert_eq!(ask(&client, others).await.status, Status::Refused);
+    }
+    assert_eq!(operate(&client, "stuck/a", Operation::Skip).await, Status::Done);
+    assert_eq!(operate(&client, "stuck/a", Operation::Resume).await, Status::Done);
+    assert_eq!(reply_to(&client, "stuck/a", "add", "2").await, "2");
+}
+
+#[tokio::test(start_paused = true)]
 async fn state_is_set_and_deleted_in_its_own_mailbox() {
     let rig = Rig::new().with("counter", counter());
     let (node, _) = rig.start().await;

@@ -117,7 +117,9 @@ impl Writer {
             return;
         }
         let mut group = Group::new(&self.connection, &mut self.memory, self.store.clock.now());
-        let (answers, done) = fill(&mut group, ops);
+        // One at a time while the store fails: what can be stored, such as a trim that makes room, does not fail with its neighbours.
+        let ops_max = if self.is_failing { 1 } else { GROUP_OPS_MAX };
+        let (answers, done) = fill(&mut group, ops, ops_max);
         let due = group.wants_floors || self.floors_stored.elapsed() >= FLOORS_EVERY;
         let floors = if due { floors(&self.store) } else { Vec::new() };
         let stored = done
@@ -165,9 +167,9 @@ impl Drop for Writer {
 }
 
 /// Runs ops until the group is large enough, there are no more, or one fails.
-fn fill(group: &mut Group<'_>, ops: &mut impl Iterator<Item = Op>) -> (Vec<Answer>, Result<(), Error>) {
+fn fill(group: &mut Group<'_>, ops: &mut impl Iterator<Item = Op>, ops_max: usize) -> (Vec<Answer>, Result<(), Error>) {
     let (mut answers, mut bytes) = (Vec::new(), 0);
-    while bytes < GROUP_BYTES_MAX && answers.len() < GROUP_OPS_MAX {
+    while bytes < GROUP_BYTES_MAX && answers.len() < ops_max {
         let Some(op) = ops.next() else { break };
         bytes += op.bytes;
         let (done, answer) = (op.work)(Ok(group));
