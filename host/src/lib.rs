@@ -30,6 +30,7 @@ pub mod names;
 pub mod node;
 pub mod operator;
 pub mod outbox;
+pub mod random;
 pub mod record;
 pub mod registry;
 pub mod telemetry;

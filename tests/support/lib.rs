@@ -1,8 +1,10 @@
 //! What the tests share. Sees only the public API, like any embedder, and the binary, like any user.
 
 pub mod binary;
+pub mod faulty;
 pub mod guest;
 pub mod host;
 pub mod http;
 pub mod scripted;
 pub mod turns;
+pub mod witness;

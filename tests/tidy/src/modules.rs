@@ -7,7 +7,7 @@ const HOST: &str = "host/src/";
 
 /// The library's modules from the ground up. A module imports from its own layer and from those below it, never from above.
 const LAYERS: [(&str, &[&str]); 9] = [
-    ("ground floor", &["clock", "config", "digest", "effects", "id", "manifest", "message", "names", "telemetry"]),
+    ("ground floor", &["clock", "config", "digest", "effects", "id", "manifest", "message", "names", "random", "telemetry"]),
     ("seam", &["backend"]),
     ("what is stored", &["events", "failure", "keys", "outbox", "record"]),
     ("code", &["wasm"]),
@@ -22,7 +22,7 @@ const NARROW: [(&str, &[&str]); 2] = [
     // The sandbox does no I/O, so it knows nobody who could.
     ("wasm", &["clock", "config", "digest", "effects", "id", "manifest", "message", "names"]),
     // A backend does not know what an actor's record or a turn is.
-    ("backend", &["clock", "config", "digest", "id", "message", "names"]),
+    ("backend", &["clock", "config", "digest", "id", "message", "names", "random"]),
 ];
 /// Modules that compute and nothing else: no runtime, no logging, no waiting.
 const PURE: [&str; 11] =
