@@ -18,6 +18,8 @@ pub struct Arrival {
     pub subject: String,
     /// The sending actor.
     pub sender: Option<String>,
+    /// Somebody waits for the outcome.
+    pub is_awaited: bool,
     /// What it says.
     pub body: String,
 }
@@ -62,7 +64,8 @@ impl Witness {
         self.last.insert(bucket, appended.seq);
         let header = |name| message.headers.get(name).map(str::to_owned);
         let subject = header(header::SUBJECT).unwrap_or_default();
-        let arrival = Arrival { id: id.to_string(), subject, sender: header(header::SENDER), body };
+        let (sender, is_awaited) = (header(header::SENDER), header(header::REPLY).is_some());
+        let arrival = Arrival { id: id.to_string(), subject, sender, is_awaited, body };
         self.arrivals.entry(to.clone()).or_default().insert(appended.seq, arrival);
     }
 
