@@ -223,9 +223,10 @@ impl Inner {
         }
     }
 
-    /// Stores a message. An unknown outcome is settled by repeating it with its id.
+    /// Stores a message. An unknown outcome is settled by repeating it: with its id and its first try's time, by which
+    /// the receiver knows a copy that surfaces when the log has forgotten the id.
     async fn store(&self, message: Message) -> Result<(), backend::Error> {
-        let new = NewMessage::to_inbox(message, None);
+        let new = NewMessage::to_inbox(message, Some(self.backend.log.now()?));
         let pace = ExponentialBuilder::new().with_min_delay(REPEAT_AFTER).with_max_times(REPEATS);
         let append = || async { self.backend.log.append(vec![new.clone()]).await.map(drop) };
         append.retry(pace).when(|error| matches!(error, backend::Error::Unknown { .. })).await
