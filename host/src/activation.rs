@@ -157,7 +157,7 @@ impl Activation {
                         break;
                     }
                     self.trouble.take_if(|trouble| trouble.seq == delivery.seq);
-                    draft.add(self.at(delivery.seq), message.as_ref(), *settled, self.now()?);
+                    draft.add(self.at(delivery.seq), message.as_ref(), *settled, self.bucket.now().await?);
                 }
             }
             if stop.is_some() {
@@ -224,7 +224,7 @@ impl Activation {
         draft: &Draft,
         code: &mut Option<Code>,
     ) -> Result<Ended, Stop> {
-        let (now, bucket) = (self.now()?, self.bucket.clone());
+        let (now, bucket) = (self.bucket.now().await?, self.bucket.clone());
         let context = &bucket.context;
         let (attempts, first) = self.trouble_at(delivery).map_or((0, now), |trouble| (trouble.attempts, trouble.first));
         let history = History { attempts, first, accepted: delivery.time };
@@ -295,7 +295,7 @@ impl Activation {
                     return Ok(self.bucket.check_claim().await.map(|()| false)?);
                 }
                 Committed::TooLarge(error) => {
-                    self.too_large(turns, &handled, &error)?;
+                    self.too_large(turns, &handled, &error).await?;
                     handled.append(messages);
                     *messages = handled;
                     return Ok(false);
@@ -307,12 +307,12 @@ impl Activation {
     }
 
     /// Several turns together were too large: one by one then. A single one that is too large ends as a dead letter.
-    fn too_large(&mut self, turns: usize, handled: &VecDeque<Waiting>, error: &Error) -> Result<(), Stop> {
+    async fn too_large(&mut self, turns: usize, handled: &VecDeque<Waiting>, error: &Error) -> Result<(), Stop> {
         self.one_by_one = true;
         if let (0 | 1, Some(last)) = (turns, handled.back()) {
             let text = format!("what this turn wants stored is too large: {error}");
             let forced = Some(Problem::new("too-large", text));
-            self.trouble = Some(Trouble { seq: last.delivery.seq, attempts: 1, first: self.now()?, forced });
+            self.trouble = Some(Trouble { seq: last.delivery.seq, attempts: 1, first: self.bucket.now().await?, forced });
         }
         Ok(())
     }
@@ -358,10 +358,6 @@ impl Activation {
 
     fn at(&self, seq: Seq) -> Cursor {
         Cursor { bucket: self.bucket.id, seq }
-    }
-
-    fn now(&self) -> Result<Time, Error> {
-        self.bucket.context.backend.log.now()
     }
 
     /// Waits until it is time to try again, an operator calls, or the kinds changed.

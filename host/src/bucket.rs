@@ -172,6 +172,14 @@ impl Bucket {
         }
     }
 
+    /// The log's time. Waits while the log cannot tell it.
+    ///
+    /// # Errors
+    /// `Closed`: the claim is over.
+    pub(crate) async fn now(&self) -> Result<Time, Error> {
+        self.patiently("time", || async { self.context.backend.log.now() }).await
+    }
+
     /// Looks whether the claim still stands, after a record was written by somebody else.
     ///
     /// # Errors
