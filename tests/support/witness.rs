@@ -76,7 +76,7 @@ impl Witness {
             return self.note(now, &format!("node {who}: writes {key} as {revision}"));
         }
         let Ok(record) = Record::decode(entry) else {
-            return self.complaints.push(format!("{key}: revision {revision} cannot be read"));
+            return self.complaints.push(format!("unreadable: {key}, revision {revision}, cannot be read"));
         };
         let shown = |cursor: Option<Cursor>| cursor.map_or_else(|| "nowhere".into(), |cursor| cursor.to_string());
         let (cursor, outbox) = (shown(record.cursor), record.outbox.len());
@@ -85,12 +85,12 @@ impl Witness {
         let (before, operator_before) =
             self.positions.insert(key.into(), (record.cursor, record.operator)).unwrap_or_default();
         if record.cursor < before || record.operator < operator_before {
-            self.complaints.push(format!("{key}: revision {revision} goes back from {} to {cursor}", shown(before)));
+            self.complaints.push(format!("goes back: {key}, revision {revision}, from {} to {cursor}", shown(before)));
         }
         if let Some(position) = record.position() {
             let owner = *self.owners.entry((position.bucket, record.epoch)).or_insert(who);
             if owner != who && record.cursor > before {
-                self.complaints.push(format!("{key}: nodes {owner} and {who} both wrote under epoch {}", record.epoch));
+                self.complaints.push(format!("two owners of {key}: nodes {owner} and {who} both wrote under epoch {}", record.epoch));
             }
         }
     }
