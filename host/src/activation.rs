@@ -312,7 +312,8 @@ impl Activation {
         if let (0 | 1, Some(last)) = (turns, handled.back()) {
             let text = format!("what this turn wants stored is too large: {error}");
             let forced = Some(Problem::new("too-large", text));
-            self.trouble = Some(Trouble { seq: last.delivery.seq, attempts: 1, first: self.bucket.now().await?, forced });
+            self.trouble =
+                Some(Trouble { seq: last.delivery.seq, attempts: 1, first: self.bucket.now().await?, forced });
         }
         Ok(())
     }

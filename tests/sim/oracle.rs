@@ -103,13 +103,17 @@ impl Found<'_> {
                 let ends: Vec<&str> = buried.copied().collect();
                 let times = told.iter().filter(|told| told == name).count();
                 match times {
-                    0 if ends.is_empty() && !copies.iter().all(|(_, copy)| is_refused(copy)) => complaints.push(format!("lost: {to} was never told {name}: {copies:?}")),
+                    0 if ends.is_empty() && !copies.iter().all(|(_, copy)| is_refused(copy)) => {
+                        complaints.push(format!("lost: {to} was never told {name}: {copies:?}"))
+                    }
                     0 => {}
                     1 if ends.iter().all(|end| *end == "doubtful") => {
                         let alive = copies.iter().find(|(seq, _)| !dead.contains_key(seq));
                         places.extend(alive.map(|(seq, _)| ((**name).to_owned(), **seq)));
                     }
-                    1 => complaints.push(format!("doubled: {to} was told {name}, which is also a dead letter: {ends:?}")),
+                    1 => {
+                        complaints.push(format!("doubled: {to} was told {name}, which is also a dead letter: {ends:?}"))
+                    }
                     _ => complaints.push(format!("doubled: {to} was told {name} {times} times: {copies:?}")),
                 }
             }
@@ -133,10 +137,11 @@ impl Found<'_> {
 
     /// What was handled has sent on what it had to, and nobody else did.
     fn check_chains(&mut self) {
-        let arrived: BTreeSet<(&ActorId, &str)> = self.witness.arrivals.iter().fold(BTreeSet::new(), |mut all, (to, arrivals)| {
-            all.extend(arrivals.values().map(|arrival| (to, uid(&arrival.body))));
-            all
-        });
+        let arrived: BTreeSet<(&ActorId, &str)> =
+            self.witness.arrivals.iter().fold(BTreeSet::new(), |mut all, (to, arrivals)| {
+                all.extend(arrivals.values().map(|arrival| (to, uid(&arrival.body))));
+                all
+            });
         let told: BTreeSet<&str> = self.told.values().flatten().map(String::as_str).collect();
         let mut complaints = Vec::new();
         for (to, arrivals) in &self.witness.arrivals {

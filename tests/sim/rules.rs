@@ -1,7 +1,7 @@
 //! The oracles bite: with any one rule of the protocol switched off, the simulation finds it.
 //! The host is never changed for this: the faulty store undoes what the rule does.
 
-use hydra_tests::faulty::Rule;
+use hydra_tests::faults::Rule;
 
 use super::scenario::Scenario;
 use super::world::run;
@@ -12,7 +12,9 @@ const SEEDS: u64 = 60;
 #[track_caller]
 fn is_found(rule: Rule, scenario: Scenario, by: &[&str]) {
     let complaints = (0..SEEDS).map(|seed| (seed, run(seed, scenario, Some(rule)).complaints));
-    let found = complaints.into_iter().find(|(_, complaints)| complaints.iter().any(|told| by.iter().any(|by| told.starts_with(by))));
+    let found = complaints
+        .into_iter()
+        .find(|(_, complaints)| complaints.iter().any(|told| by.iter().any(|by| told.starts_with(by))));
     match found {
         Some((seed, complaints)) => println!("{rule:?}: seed {seed} of {}: {complaints:?}", scenario.name()),
         None => panic!("{rule:?} switched off is not found by {SEEDS} seeds of {}", scenario.name()),

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use hydra_tests::faulty::Rates;
+use hydra_tests::faults::Rates;
 
 /// A kind of bad day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,8 @@ use hydra::node::{Node, Parts};
 use hydra::random::Random;
 use hydra::registry::Registry;
 use hydra::wasm::Sandbox;
-use hydra_tests::faulty::{Faults, Link, Rates, Rule, pass};
+use hydra_tests::faults::{Faults, Rates, Rule, pass};
+use hydra_tests::faulty::Link;
 use hydra_tests::scripted::request;
 use tokio_util::task::TaskTracker;
 
@@ -112,8 +113,8 @@ impl World {
 
     async fn node(&self, link: &Arc<Link>) -> Result<Node, Error> {
         static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
-        let sandbox = SANDBOX
-            .get_or_init(|| Sandbox::new(&hydra::config::Sandbox::default(), None, 1 << 20).expect("a sandbox"));
+        let sandbox =
+            SANDBOX.get_or_init(|| Sandbox::new(&hydra::config::Sandbox::default(), None, 1 << 20).expect("a sandbox"));
         let registry = Registry::open(self.store.clone(), sandbox.clone()).await.expect("a registry");
         for kind in ["hop", "account", "counter", "ledger"] {
             registry.install_native(Kind::new(kind).expect("a kind"), handler(self.turns.clone()));
@@ -164,7 +165,11 @@ impl World {
             Some(2) => {
                 let longest = self.faults.draw(|random| [10, 1_000, 20_000, 60_000][random.usize(..4)]);
                 let span = Duration::from_millis(self.faults.draw(|random| random.u64(10..=longest)));
-                self.faults.note(&format!("node {}: stands still for {} ms", self.nodes[one].link.name, span.as_millis()));
+                self.faults.note(&format!(
+                    "node {}: stands still for {} ms",
+                    self.nodes[one].link.name,
+                    span.as_millis()
+                ));
                 self.nodes[one].link.pause(span);
             }
             Some(3) => {
@@ -278,4 +283,3 @@ async fn deliver(client: &Client, request: Request, asks: bool) -> Ending {
         Err(error) => panic!("the request was refused: {error}"),
     }
 }
-

@@ -81,7 +81,10 @@ impl Witness {
         let shown = |cursor: Option<Cursor>| cursor.map_or_else(|| "nowhere".into(), |cursor| cursor.to_string());
         let (cursor, outbox) = (shown(record.cursor), record.outbox.len());
         let status = format!("{:?}", record.status);
-        self.note(now, &format!("node {who}: writes {key} as {revision}: at {cursor}, {outbox} to hand over, {status}"));
+        self.note(
+            now,
+            &format!("node {who}: writes {key} as {revision}: at {cursor}, {outbox} to hand over, {status}"),
+        );
         let (before, operator_before) =
             self.positions.insert(key.into(), (record.cursor, record.operator)).unwrap_or_default();
         if record.cursor < before || record.operator < operator_before {
@@ -90,7 +93,10 @@ impl Witness {
         if let Some(position) = record.position() {
             let owner = *self.owners.entry((position.bucket, record.epoch)).or_insert(who);
             if owner != who && record.cursor > before {
-                self.complaints.push(format!("two owners of {key}: nodes {owner} and {who} both wrote under epoch {}", record.epoch));
+                self.complaints.push(format!(
+                    "two owners of {key}: nodes {owner} and {who} both wrote under epoch {}",
+                    record.epoch
+                ));
             }
         }
     }

@@ -7,7 +7,10 @@ const HOST: &str = "host/src/";
 
 /// The library's modules from the ground up. A module imports from its own layer and from those below it, never from above.
 const LAYERS: [(&str, &[&str]); 9] = [
-    ("ground floor", &["clock", "config", "digest", "effects", "id", "manifest", "message", "names", "random", "telemetry"]),
+    (
+        "ground floor",
+        &["clock", "config", "digest", "effects", "id", "manifest", "message", "names", "random", "telemetry"],
+    ),
     ("seam", &["backend"]),
     ("what is stored", &["events", "failure", "keys", "outbox", "record"]),
     ("code", &["wasm"]),
