@@ -241,9 +241,9 @@ impl World {
         complaints.append(&mut self.stopped);
         complaints.extend(self.nodes.iter().flat_map(|one| stopped(&one.node)));
         let endings = self.endings.lock().expect("endings").clone();
-        let seen = self.faults.witness();
+        let seen = std::mem::take(&mut *self.faults.witness());
         complaints.extend(oracle::check(&self.store, &seen, &endings).await);
-        Outcome { events: seen.events.clone(), turns: self.turns.load(Ordering::Relaxed), complaints }
+        Outcome { events: seen.events, turns: self.turns.load(Ordering::Relaxed), complaints }
     }
 
     /// Whether the newest node surely has all buckets: it lives, and no earlier claim can surface.
