@@ -21,6 +21,10 @@ test: setup samples build
     cargo test --manifest-path {{ samples }} --workspace
     cargo test --workspace
 
+# Show one simulation of hosts on a bad day, event by event: `just sim 7 crashes`; docs/reliability.md lists the scenarios
+sim seed="0" scenario="everything":
+    HYDRA_SIM_SEED="$1" HYDRA_SIM_SCENARIO="$2" cargo test -p hydra-tests --test sim replay -- --nocapture
+
 # Check format and lints of the host and the guests; warnings are errors
 lint: setup
     cargo fmt --all --check

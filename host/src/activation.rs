@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use crate::backend::{Delivery, Error, Notice, Queue};
 use crate::bucket::Bucket;
-use crate::clock::Time;
 use crate::commit::{self, Committed, Draft, LoadError, Loaded};
 use crate::digest::Digest;
 use crate::effects::Fault;
@@ -93,7 +92,7 @@ impl Activation {
                 None => {}
                 Some(Stop::Wait(span)) => self.wait(span).await,
                 Some(Stop::Suspend(problem)) => suspend(&self.bucket, &self.actor, VecDeque::new(), &problem),
-                Some(Stop::Over(_)) if self.bucket.lost.is_cancelled() => {}
+                Some(Stop::Over(Error::Closed)) => self.bucket.stand_down(),
                 Some(Stop::Over(error)) => self.bucket.stop(error.to_string()),
             }
         }
@@ -161,7 +160,7 @@ impl Activation {
                         break;
                     }
                     self.trouble.take_if(|trouble| trouble.seq == delivery.seq);
-                    draft.add(self.at(delivery.seq), message.as_ref(), *settled, self.now()?);
+                    draft.add(self.at(delivery.seq), message.as_ref(), *settled, self.bucket.now().await?);
                 }
             }
             if stop.is_some() {
@@ -228,7 +227,7 @@ impl Activation {
         draft: &Draft,
         code: &mut Option<Code>,
     ) -> Result<Ended, Stop> {
-        let (now, bucket) = (self.now()?, self.bucket.clone());
+        let (now, bucket) = (self.bucket.now().await?, self.bucket.clone());
         let context = &bucket.context;
         let untried = History { attempts: 0, waits: 0, first: now, accepted: delivery.time };
         let history = self.trouble_at(delivery).map_or(untried, |trouble| trouble.history);
@@ -365,10 +364,6 @@ impl Activation {
 
     fn at(&self, seq: Seq) -> Cursor {
         Cursor { bucket: self.bucket.id, seq }
-    }
-
-    fn now(&self) -> Result<Time, Error> {
-        self.bucket.context.backend.log.now()
     }
 
     /// Waits until it is time to try again, an operator calls, or the kind has other code.

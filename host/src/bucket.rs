@@ -98,6 +98,8 @@ pub(crate) fn claim_key(bucket: BucketId) -> String {
 pub(crate) struct Vitals {
     /// Calls that wait for the store to serve again.
     waiting: AtomicUsize,
+    /// Buckets that another host took up, or whose store is closed.
+    away: AtomicUsize,
     trouble: Mutex<Option<String>>,
 }
 
@@ -106,7 +108,9 @@ impl Vitals {
     pub(crate) fn trouble(&self) -> Option<String> {
         let stopped = lock(&self.trouble).clone();
         let waits = || (self.waiting.load(Ordering::Relaxed) > 0).then(|| "the store does not serve".to_owned());
-        stopped.or_else(waits)
+        let away = Some(self.away.load(Ordering::Relaxed)).filter(|away| *away > 0);
+        let away = || away.map(|away| format!("the store is closed, or another host took up {away} buckets"));
+        stopped.or_else(waits).or_else(away)
     }
 
     /// A bucket cannot go on: a human must act.
@@ -180,6 +184,14 @@ impl Bucket {
         }
     }
 
+    /// The log's time. Waits while the log cannot tell it.
+    ///
+    /// # Errors
+    /// `Closed`: the claim is over.
+    pub(crate) async fn now(&self) -> Result<Time, Error> {
+        self.patiently("time", || async { self.context.backend.log.now() }).await
+    }
+
     /// Looks whether the claim still stands, after a record was written by somebody else.
     ///
     /// # Errors
@@ -190,8 +202,7 @@ impl Bucket {
         if row.is_some_and(|row| row.revision.0 == self.epoch.0) {
             return Ok(());
         }
-        tracing::warn!(bucket = %self.id, epoch = %self.epoch, "the claim is over: standing down");
-        self.lost.cancel();
+        self.stand_down();
         Err(Error::Closed)
     }
 
@@ -205,6 +216,15 @@ impl Bucket {
         let mut tombstones = lock(&self.tombstones);
         let later = tombstones.split_off(&Seq(self.floor().0 + 1));
         std::mem::replace(&mut tombstones, later)
+    }
+
+    /// The claim is over, or the store is closed: nothing more is done under it.
+    pub(crate) fn stand_down(&self) {
+        if !self.lost.is_cancelled() {
+            tracing::warn!(bucket = %self.id, epoch = %self.epoch, "the claim is over: standing down");
+            self.context.vitals.away.fetch_add(1, Ordering::Relaxed);
+            self.lost.cancel();
+        }
     }
 
     /// The bucket cannot go on. It stays stopped until the host is started again.

@@ -19,6 +19,7 @@ use crate::id::ActorId;
 use crate::message::{Answer, Headers, KEY_BYTES_MAX, Message, REPLY_CHANNEL};
 use crate::names::{MessageId, Subject};
 pub use crate::operation::Operation;
+use crate::random::Random;
 use crate::registry::Registry;
 
 /// Largest body of a message from outside, in bytes.
@@ -102,6 +103,7 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     backend: Backend,
     registry: Arc<Registry>,
+    random: Random,
     /// Where this client's answers are awaited, but for the ask's number.
     channel: String,
     next: AtomicU64,
@@ -128,13 +130,14 @@ impl Client {
     pub async fn open(
         backend: Backend,
         registry: Arc<Registry>,
+        random: Random,
         tasks: &TaskTracker,
         ended: CancellationToken,
     ) -> Result<Self, backend::Error> {
-        let channel = format!("{REPLY_CHANNEL}.{}", data_encoding::HEXLOWER.encode(&random()?));
+        let channel = format!("{REPLY_CHANNEL}.{}", data_encoding::HEXLOWER.encode(&random.bytes::<16>()?));
         let mut answers = backend.log.follow(&channel).await?;
         let (next, waiting) = (AtomicU64::new(0), Mutex::default());
-        let inner = Arc::new(Inner { backend, registry, channel, next, waiting });
+        let inner = Arc::new(Inner { backend, registry, random, channel, next, waiting });
         let receiver = inner.clone();
         tasks.spawn(async move {
             // Dropping the wait for an answer is safe: whoever asks has a time-out.
@@ -175,7 +178,7 @@ impl Client {
         self.0.check_kind(&to)?;
         let (subject, body) = operation.to_message();
         check_size(body.len(), STATE_BYTES_MAX)?;
-        let (id, headers) = (MessageId::outside(&to, random()?), Headers::default());
+        let (id, headers) = (MessageId::outside(&to, self.0.random()?), Headers::default());
         let message = Message { id, to, sender: None, subject, headers, body, reply: None, key: None, trace: None };
         self.0.ask(message, timeout).await
     }
@@ -196,8 +199,12 @@ impl Inner {
         }
         let trace =
             trace.filter(|trace| trace.len() == TRACE_BYTES && trace.is_ascii() && !trace.contains(char::is_control));
-        let id = MessageId::outside(&to, random()?);
+        let id = MessageId::outside(&to, self.random()?);
         Ok(Message { id, to, sender: None, subject, headers, body, reply: None, key, trace })
+    }
+
+    fn random(&self) -> Result<[u8; 16], backend::Error> {
+        Ok(self.random.bytes()?)
     }
 
     fn check_kind(&self, to: &ActorId) -> Result<(), Error> {
@@ -228,9 +235,10 @@ impl Inner {
         }
     }
 
-    /// Stores a message. An unknown outcome is settled by repeating it with its id.
+    /// Stores a message. An unknown outcome is settled by repeating it: with its id and its first try's time, by which
+    /// the receiver knows a copy that surfaces when the log has forgotten the id.
     async fn store(&self, message: Message) -> Result<(), backend::Error> {
-        let new = NewMessage::to_inbox(message, None);
+        let new = NewMessage::to_inbox(message, Some(self.backend.log.now()?));
         let pace = ExponentialBuilder::new().with_min_delay(REPEAT_AFTER).with_max_times(REPEATS);
         let append = || async { self.backend.log.append(vec![new.clone()]).await.map(drop) };
         append.retry(pace).when(|error| matches!(error, backend::Error::Unknown { .. })).await
@@ -248,11 +256,4 @@ impl Inner {
 
 fn check_size(size: usize, limit: usize) -> Result<(), Error> {
     if size > limit { Err(Error::TooLarge { size, limit }) } else { Ok(()) }
-}
-
-fn random() -> Result<[u8; 16], backend::Error> {
-    let mut bytes = [0; 16];
-    let failed = |error| backend::Error::Unavailable { reason: format!("the system gives no random bytes: {error}") };
-    getrandom::fill(&mut bytes).map_err(failed)?;
-    Ok(bytes)
 }

@@ -118,10 +118,9 @@ pub(crate) async fn commit(
     loaded: &Loaded,
     draft: Draft,
 ) -> Result<Committed, Error> {
-    let backend = &bucket.context.backend;
     let mut record = draft.record;
     record.epoch = bucket.epoch;
-    record.committed = bucket.patiently("time", || async { backend.log.now() }).await?;
+    record.committed = bucket.now().await?;
     match store(bucket, actor, loaded.revision, &record).await {
         Ok(Put::Refused) => Ok(Committed::Refused),
         Err(error @ Error::TooLarge { .. }) => Ok(Committed::TooLarge(error)),

@@ -101,6 +101,7 @@ impl Loop {
                         tracing::warn!(%error, bucket = %bucket.id, "cannot read messages: trying again");
                         tokio::time::sleep(READ_AGAIN_AFTER).await;
                     }
+                    Err(Error::Closed) => bucket.stand_down(),
                     Err(error) => bucket.stop(error.to_string()),
                 },
             }

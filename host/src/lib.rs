@@ -31,6 +31,7 @@ pub mod names;
 pub mod node;
 pub mod operation;
 pub mod outbox;
+pub mod random;
 pub mod record;
 pub mod registry;
 pub mod telemetry;

@@ -17,6 +17,7 @@ use crate::client::Client;
 use crate::config::Config;
 use crate::inbox;
 use crate::message::Headers;
+use crate::random::Random;
 use crate::registry::Registry;
 use crate::tombstone;
 
@@ -35,6 +36,8 @@ pub struct Parts {
     pub registry: Arc<Registry>,
     /// Where guests run.
     pub guests: tokio::runtime::Handle,
+    /// What message ids and the system's secret are drawn from.
+    pub random: Random,
 }
 
 /// A running host.
@@ -51,11 +54,12 @@ impl Node {
     /// # Errors
     /// The store's: it cannot be served.
     pub async fn start(parts: Parts) -> Result<Self, Error> {
-        let Parts { config, backend, registry, guests } = parts;
+        let Parts { config, backend, registry, guests, random } = parts;
         let (loops, ended) = (TaskTracker::new(), CancellationToken::new());
-        let client = Client::open(backend.clone(), registry.clone(), &loops, ended.clone()).await?;
+        let secret = secret(&backend, &random).await?;
+        let client = Client::open(backend.clone(), registry.clone(), random, &loops, ended.clone()).await?;
         let context = Arc::new(Context {
-            secret: secret(&backend).await?,
+            secret,
             retention: Duration::from_secs(config.store.retention_s),
             records: Cache::with_weighter(RECORDS_EXPECTED, config.node.record_cache_bytes, RecordSize),
             memory: Arc::new(Semaphore::new((config.node.mailbox_bytes_max / 1024).min(Semaphore::MAX_PERMITS))),
@@ -124,15 +128,13 @@ impl Node {
 }
 
 /// The system's secret; made once.
-async fn secret(backend: &Backend) -> Result<[u8; 32], Error> {
+async fn secret(backend: &Backend, random: &Random) -> Result<[u8; 32], Error> {
     loop {
         if let Some(row) = backend.registry.get(SECRET_KEY).await? {
             let damaged = |_| Error::Damaged { reason: format!("registry row {SECRET_KEY} is not 32 bytes") };
             return row.value.as_ref().try_into().map_err(damaged);
         }
-        let mut secret = [0; 32];
-        let failed = |error| Error::Unavailable { reason: format!("the system gives no random bytes: {error}") };
-        getrandom::fill(&mut secret).map_err(failed)?;
+        let secret: [u8; 32] = random.bytes()?;
         let value = Bytes::copy_from_slice(&secret);
         if let Put::Written(_) =
             backend.registry.put(SECRET_KEY, value, Headers::default(), Expect::Absent, None).await?

@@ -1,9 +1,12 @@
 //! What the tests share. Sees only the public API, like any embedder, and the binary, like any user.
 
 pub mod binary;
+pub mod faults;
+pub mod faulty;
 pub mod guest;
 pub mod host;
 pub mod http;
 pub mod process;
 pub mod scripted;
 pub mod turns;
+pub mod witness;

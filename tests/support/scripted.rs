@@ -17,6 +17,7 @@ use hydra::manifest::Manifest;
 use hydra::message::{Answer, Headers, Problem};
 use hydra::names::Subject;
 use hydra::node::{Node, Parts};
+use hydra::random::Random;
 use hydra::record::{self, Record};
 use hydra::registry::Registry;
 use hydra::wasm::{Handled, Handler, Input, Instance, Sandbox};
@@ -138,7 +139,7 @@ impl Rig {
         let registry = Arc::new(registry);
         let guests = tokio::runtime::Handle::current();
         let (config, backend) = (self.config.clone(), self.backend.clone());
-        let parts = Parts { config, backend, registry: registry.clone(), guests };
+        let parts = Parts { config, backend, registry: registry.clone(), guests, random: Random::of_system() };
         (Node::start(parts).await.expect("a node"), registry)
     }
 

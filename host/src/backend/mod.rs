@@ -72,6 +72,12 @@ pub enum Error {
     },
 }
 
+impl From<crate::random::Error> for Error {
+    fn from(error: crate::random::Error) -> Self {
+        Self::Unavailable { reason: error.to_string() }
+    }
+}
+
 impl Error {
     /// Whether the same call may work later.
     #[must_use]

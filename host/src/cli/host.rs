@@ -15,6 +15,7 @@ use hydra::backend::embedded::{self, Embedded};
 use hydra::config::Config;
 use hydra::http;
 use hydra::node::{Node, Parts};
+use hydra::random::Random;
 use hydra::registry::Registry;
 use hydra::wasm::Sandbox;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -89,8 +90,13 @@ async fn start(config: &Config, guests: &Handle) -> Result<Running> {
     let cache = config.sandbox.cache_dir.clone().unwrap_or_else(|| config.store.dir.join(COMPILED));
     let sandbox = Sandbox::new(&config.sandbox, Some(cache), config.http.component_bytes_max)?;
     let registry = Arc::new(Registry::open(backend.clone(), sandbox).await.context("load the kinds")?);
-    let parts =
-        Parts { config: config.clone(), backend: backend.clone(), registry: registry.clone(), guests: guests.clone() };
+    let parts = Parts {
+        config: config.clone(),
+        backend: backend.clone(),
+        registry: registry.clone(),
+        guests: guests.clone(),
+        random: Random::of_system(),
+    };
     let node = Arc::new(Node::start(parts).await.context("take up the buckets")?);
     let stop_api = CancellationToken::new();
     let readiness = node.clone();

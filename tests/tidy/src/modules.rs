@@ -21,6 +21,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
             "message",
             "names",
             "operation",
+            "random",
             "telemetry",
         ],
     ),
@@ -39,7 +40,7 @@ const NARROW: [(&str, &[&str]); 2] = [
     // The sandbox does no I/O, so it knows nobody who could.
     ("wasm", &["clock", "config", "digest", "effects", "guard", "id", "manifest", "message", "names"]),
     // A backend does not know what an actor's record or a turn is.
-    ("backend", &["clock", "config", "digest", "guard", "id", "message", "names"]),
+    ("backend", &["clock", "config", "digest", "guard", "id", "message", "names", "random"]),
 ];
 /// Modules that compute and nothing else: no runtime, no logging, no waiting.
 const PURE: [&str; 13] = [

@@ -1,0 +1,226 @@
+//! What must hold once the faults have stopped and everything is quiet: nothing lost, nothing doubled, order kept.
+//! Looks only at what an outsider sees: the log's arrivals, the records, the dead letters, the answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hydra::backend::Backend;
+use hydra::deadletter::{self, DeadLetter};
+use hydra::id::{ActorId, Cursor, Seq};
+use hydra::record::{self, Record};
+use hydra_tests::scripted::actor;
+use hydra_tests::witness::{Arrival, Witness};
+
+use super::guests::{ACCOUNTS, EXPECTED_ENDS, Told, passes_on};
+
+/// More dead letters than any simulation makes.
+const LETTERS_MAX: usize = 100_000;
+
+/// How a message from outside ended for its sender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The log has it.
+    Accepted,
+    /// It was handled.
+    Handled,
+    /// It became a dead letter, or was refused.
+    NotHandled,
+    /// The sender does not know.
+    Unknown,
+}
+
+/// What is left when everything is quiet.
+pub(crate) struct Found<'a> {
+    witness: &'a Witness,
+    letters: Vec<DeadLetter>,
+    /// What each actor was told, in order.
+    told: BTreeMap<ActorId, Vec<String>>,
+    states: BTreeMap<ActorId, Told>,
+    complaints: Vec<String>,
+}
+
+/// The rules that were broken. `endings`: what senders outside were told, by the name of the message.
+pub(crate) async fn check(
+    store: &Backend,
+    witness: &Witness,
+    endings: &BTreeMap<(ActorId, String), Ending>,
+) -> Vec<String> {
+    let letters = deadletter::list(store, None, Seq(0), LETTERS_MAX).await.expect("dead letters");
+    let mut found = Found {
+        witness,
+        letters,
+        told: BTreeMap::new(),
+        states: BTreeMap::new(),
+        complaints: witness.complaints.clone(),
+    };
+    found.read(store).await;
+    found.check_actors();
+    found.check_chains();
+    found.check_money();
+    found.check_senders();
+    found.check_endings(endings);
+    found.complaints
+}
+
+fn uid(body: &str) -> &str {
+    body.split(' ').next().unwrap_or_default()
+}
+
+/// Refused to somebody who waited for the answer: that leaves nothing behind.
+fn is_refused(arrival: &Arrival) -> bool {
+    arrival.subject == "refuse" && arrival.is_awaited
+}
+
+impl Found<'_> {
+    async fn read(&mut self, store: &Backend) {
+        for to in self.witness.arrivals.keys() {
+            let row = store.actors.get(&record::key(to)).await.expect("a row");
+            let record = row.map_or_else(Record::default, |row| Record::decode(&row).expect("a record"));
+            self.states.insert(to.clone(), Told::read(record.state.as_deref()));
+        }
+        for (to, told) in &self.states {
+            let ledger = self.states.get(&actor(&format!("ledger/{}-{}", to.kind(), to.id())));
+            let archived = ledger.into_iter().flat_map(|ledger| &ledger.archive);
+            self.told.insert(to.clone(), archived.chain(&told.journal).cloned().collect());
+        }
+    }
+
+    fn complain(&mut self, what: String) {
+        self.complaints.push(what);
+    }
+
+    /// Each message is handled once or a dead letter, and an actor's messages are handled in the order of the log.
+    fn check_actors(&mut self) {
+        for (to, arrivals) in &self.witness.arrivals {
+            let dead = self.dead_of(to);
+            let told = &self.told[to];
+            let known: BTreeSet<&str> = arrivals.values().map(|arrival| uid(&arrival.body)).collect();
+            let mut complaints = Vec::new();
+            let mut places = Vec::new();
+            for name in &known {
+                let copies = arrivals.iter().filter(|(_, arrival)| uid(&arrival.body) == *name);
+                let copies: Vec<(&Seq, &Arrival)> = copies.collect();
+                let buried = copies.iter().filter_map(|(seq, _)| dead.get(seq));
+                let ends: Vec<&str> = buried.copied().collect();
+                let times = told.iter().filter(|told| told == name).count();
+                match times {
+                    0 if ends.is_empty() && !copies.iter().all(|(_, copy)| is_refused(copy)) => {
+                        complaints.push(format!("lost: {to} was never told {name}: {copies:?}"))
+                    }
+                    0 => {}
+                    1 if ends.iter().all(|end| *end == "doubtful") => {
+                        let alive = copies.iter().find(|(seq, _)| !dead.contains_key(seq));
+                        places.extend(alive.map(|(seq, _)| ((**name).to_owned(), **seq)));
+                    }
+                    1 => {
+                        complaints.push(format!("doubled: {to} was told {name}, which is also a dead letter: {ends:?}"))
+                    }
+                    _ => complaints.push(format!("doubled: {to} was told {name} {times} times: {copies:?}")),
+                }
+            }
+            let places: BTreeMap<String, Seq> = places.into_iter().collect();
+            let order: Vec<Seq> = told.iter().filter_map(|name| places.get(name).copied()).collect();
+            if !order.is_sorted() && complaints.is_empty() {
+                complaints.push(format!("order: {to} was told {told:?}, which stand at {order:?}"));
+            }
+            let strange = told.iter().filter(|name| !known.contains(name.as_str()));
+            complaints.extend(strange.map(|name| format!("doubled: {to} was told {name}, which never came")));
+            self.complaints.extend(complaints);
+        }
+    }
+
+    /// Reasons of an actor's dead letters, by the place of the message.
+    fn dead_of(&self, to: &ActorId) -> BTreeMap<Seq, &str> {
+        let letters = self.letters.iter().filter(|letter| letter.actor == *to);
+        let place = |letter: &DeadLetter| letter.id.parse::<Cursor>().expect("a place").seq;
+        letters.map(|letter| (place(letter), letter.reason.as_str())).collect()
+    }
+
+    /// What was handled has sent on what it had to, and nobody else did.
+    fn check_chains(&mut self) {
+        let arrived: BTreeSet<(&ActorId, &str)> =
+            self.witness.arrivals.iter().fold(BTreeSet::new(), |mut all, (to, arrivals)| {
+                all.extend(arrivals.values().map(|arrival| (to, uid(&arrival.body))));
+                all
+            });
+        let told: BTreeSet<&str> = self.told.values().flatten().map(String::as_str).collect();
+        let mut complaints = Vec::new();
+        for (to, arrivals) in &self.witness.arrivals {
+            for arrival in arrivals.values() {
+                let name = uid(&arrival.body);
+                if let Some((parent, _)) = name.rsplit_once('.').filter(|(parent, _)| !told.contains(parent)) {
+                    complaints.push(format!("doubled: {to} got {name}, though {parent} was never handled"));
+                }
+                let passes = ["hop", "add", "retry", "trap"].contains(&arrival.subject.as_str());
+                if !passes || !self.told[to].iter().any(|told| told == name) {
+                    continue;
+                }
+                let children = passes_on(&arrival.body);
+                let lost = children.iter().filter(|(to, _, body)| !arrived.contains(&(to, uid(body))));
+                complaints.extend(lost.map(|(to, _, body)| format!("lost: {body} never came to {to}")));
+            }
+        }
+        let reason = |letter: &&DeadLetter| !EXPECTED_ENDS.contains(&letter.reason.as_str());
+        for letter in self.letters.iter().filter(reason) {
+            let place: Cursor = letter.id.parse().expect("a place");
+            if letter.reason != "doubtful" || !self.witness.trimmed.contains_key(&place.bucket) {
+                complaints.push(format!("dead letter without cause: {letter:?}"));
+            }
+        }
+        self.complaints.extend(complaints);
+    }
+
+    /// Money is neither made nor burnt, and credits come in their numbers' order.
+    fn check_money(&mut self) {
+        if self.letters.iter().any(|letter| letter.actor.kind().as_str() == "account" && letter.reason == "doubtful") {
+            return;
+        }
+        let accounts = (0..ACCOUNTS).filter_map(|id| self.states.get(&actor(&format!("account/{id}"))));
+        let (mut sum, mut misnumbered) = (0, 0);
+        for account in accounts {
+            sum += account.balance;
+            misnumbered += account.misnumbered;
+        }
+        if sum != 0 || misnumbered != 0 {
+            self.complain(format!("money: {sum} more than there was, {misnumbered} credits out of their order"));
+        }
+    }
+
+    /// What one actor sent to another came in the order of sending.
+    fn check_senders(&mut self) {
+        let mut complaints = Vec::new();
+        for (to, arrivals) in &self.witness.arrivals {
+            let mut latest: BTreeMap<&str, (Cursor, usize)> = BTreeMap::new();
+            let mut seen = BTreeSet::new();
+            for arrival in arrivals.values().filter(|arrival| seen.insert(&arrival.id)) {
+                let Some(sender) = &arrival.sender else { continue };
+                let place = arrival.id.rsplit_once(':').and_then(|(commit, index)| {
+                    let commit = commit.strip_prefix(sender)?.strip_prefix(':')?;
+                    Some((commit.parse().ok()?, index.parse().ok()?))
+                });
+                let place: (Cursor, usize) = place.expect("an outbox's id");
+                if latest.insert(sender, place).is_some_and(|before| before >= place) {
+                    complaints.push(format!("order: {} came to {to} behind a later one", arrival.id));
+                }
+            }
+        }
+        self.complaints.extend(complaints);
+    }
+
+    /// Senders outside were told the truth.
+    fn check_endings(&mut self, endings: &BTreeMap<(ActorId, String), Ending>) {
+        for ((to, name), ending) in endings {
+            let arrivals = self.witness.arrivals.get(to);
+            let has_come = arrivals.is_some_and(|all| all.values().any(|arrival| uid(&arrival.body) == name));
+            let handled = self.told.get(to).is_some_and(|told| told.contains(name));
+            let is_true = match ending {
+                Ending::Accepted => has_come,
+                Ending::Handled => handled,
+                Ending::NotHandled => !handled,
+                Ending::Unknown => true,
+            };
+            if !is_true {
+                self.complain(format!("lost: the sender of {name} to {to} was told {ending:?}"));
+            }
+        }
+    }
+}
