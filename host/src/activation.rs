@@ -89,9 +89,9 @@ impl Activation {
                 },
             };
             match stop {
-                None => {}
+                // A suspended actor's mailbox gives no work but an operator's.
+                None | Some(Stop::Suspend(_)) => {}
                 Some(Stop::Wait(span)) => self.wait(span).await,
-                Some(Stop::Suspend(problem)) => suspend(&self.bucket, &self.actor, VecDeque::new(), &problem),
                 Some(Stop::Over(Error::Closed)) => self.bucket.stand_down(),
                 Some(Stop::Over(error)) => self.bucket.stop(error.to_string()),
             }
@@ -124,12 +124,11 @@ impl Activation {
             match self.run_once(&mut messages).await {
                 Ok(()) if messages.is_empty() => return None,
                 Ok(()) => {}
-                Err(Stop::Suspend(problem)) => {
-                    suspend(&self.bucket, &self.actor, messages, &problem);
-                    return None;
-                }
                 Err(stop) => {
-                    self.bucket.mailboxes().put_back(&self.actor, messages);
+                    match &stop {
+                        Stop::Suspend(problem) => suspend(&self.bucket, &self.actor, messages, problem),
+                        Stop::Wait(_) | Stop::Over(_) => drop(self.bucket.mailboxes().put_back(&self.actor, messages)),
+                    }
                     return Some(stop);
                 }
             }
