@@ -383,11 +383,7 @@ impl Activation {
 /// Leaves all messages of an actor that waits for a human in the log, and tells whoever waits for them.
 pub(crate) fn suspend(bucket: &Bucket, actor: &ActorId, unhandled: VecDeque<Waiting>, problem: &Problem) {
     tracing::warn!(%actor, code = problem.code, "an actor is suspended");
-    let left = {
-        let mut mailboxes = bucket.mailboxes();
-        mailboxes.set_suspended(actor, true);
-        mailboxes.put_back(actor, unhandled)
-    };
+    let left = bucket.mailboxes().suspend(actor, unhandled);
     left.iter().for_each(|delivery| tell_suspended(bucket, delivery, problem));
 }
 

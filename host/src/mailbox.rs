@@ -195,10 +195,18 @@ impl Mailboxes {
         all
     }
 
-    /// Sets whether the actor is suspended. A suspended actor's messages stay in the log.
-    pub(crate) fn set_suspended(&mut self, actor: &ActorId, suspended: bool) {
+    /// The actor waits for a human: all its messages stay in the log, `unhandled` first. Tells which came out of memory.
+    pub(crate) fn suspend(&mut self, actor: &ActorId, unhandled: VecDeque<Waiting>) -> Vec<Delivery> {
         if let Some(mailbox) = self.actors.get_mut(actor) {
-            mailbox.suspended = suspended;
+            mailbox.suspended = true;
+        }
+        self.put_back(actor, unhandled)
+    }
+
+    /// The actor works again.
+    pub(crate) fn resume(&mut self, actor: &ActorId) {
+        if let Some(mailbox) = self.actors.get_mut(actor) {
+            mailbox.suspended = false;
         }
     }
 
@@ -320,15 +328,14 @@ mod tests {
             boxes.push(waiting("a", seq));
         }
         let Work::Messages(unhandled) = boxes.take(&actor("a"), 1) else { panic!("messages wait") };
-        boxes.set_suspended(&actor("a"), true);
-        assert_eq!(boxes.put_back(&actor("a"), unhandled).len(), 3);
+        assert_eq!(boxes.suspend(&actor("a"), unhandled).len(), 3);
         assert!(matches!(boxes.take(&actor("a"), 64), Work::End));
         assert!(!boxes.push(waiting("a", 4)) && boxes.push(waiting("b", 5)));
         boxes.done(Seq(5));
         assert_eq!(boxes.low_watermark(), Seq(0));
         assert!(boxes.push_operator(waiting("a", 6).delivery), "an operator wakes it");
         assert_eq!(seqs(boxes.take(&actor("a"), 64)), [0, 6]);
-        boxes.set_suspended(&actor("a"), false);
+        boxes.resume(&actor("a"));
         boxes.done(Seq(6));
         assert_eq!(seqs(boxes.take(&actor("a"), 64)), [u64::MAX, 0, 4]);
     }

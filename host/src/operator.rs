@@ -97,7 +97,7 @@ async fn try_once(
     }
     match &loaded.record.status {
         record::Status::Suspended(problem) => crate::activation::suspend(bucket, actor, VecDeque::new(), problem),
-        _ => bucket.mailboxes().set_suspended(actor, false),
+        _ => bucket.mailboxes().resume(actor),
     }
     if loaded.record.status == record::Status::Deleted {
         bucket.remember_tombstone(delivery.seq, actor.clone());
