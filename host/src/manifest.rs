@@ -53,6 +53,10 @@ impl Default for Manifest {
 pub struct Build {
     /// A shell command, run in the manifest's folder.
     pub command: Option<String>,
+    /// Files and folders of which the component is made, relative to the manifest; none: its folder, but for what build
+    /// tools put there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub watch: Vec<String>,
 }
 
 /// Permissions. Without one: its own kind only.

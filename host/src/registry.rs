@@ -17,7 +17,7 @@ use crate::digest::Digest;
 use crate::id::{Kind, Revision};
 use crate::manifest::Manifest;
 use crate::message::Headers;
-use crate::wasm::{Handler, Loaded, Refusal, Sandbox};
+use crate::wasm::{Anatomy, Handler, Loaded, Refusal, Sandbox};
 
 /// What every key of a kind begins with.
 const PREFIX: &str = "kind.";
@@ -75,6 +75,9 @@ pub struct Deployed {
     pub instance_us: u64,
     /// What the author should know, each with its cure.
     pub warnings: Vec<String>,
+    /// Language, tools, imports and memory.
+    #[serde(default)]
+    pub anatomy: Anatomy,
 }
 
 /// Why a kind cannot be deployed, rolled back or shown.
@@ -323,6 +326,7 @@ impl Registry {
             compile_ms: u64::try_from(loaded.compile.as_millis()).unwrap_or(u64::MAX),
             instance_us: u64::try_from(loaded.instantiate.as_micros()).unwrap_or(u64::MAX),
             warnings: loaded.warnings,
+            anatomy: loaded.anatomy,
         })
     }
 

@@ -26,7 +26,7 @@ async fn what_is_no_component_is_told_apart() {
     assert_refused(Bytes::new(), "not-wasm", &["component"]).await;
     assert_refused(&b"\x7fELF and more"[..], "not-wasm", &["wasm32-wasip2"]).await;
     assert_refused(&b"(component)"[..], "not-wasm", &["binary format"]).await;
-    assert_refused(text("(module)"), "core-module", &["wasm-tools component new"]).await;
+    assert_refused(text("(module)"), "core-module", &["hydra build"]).await;
     let whole = Guest::counter().build();
     for cut in [8, 100, whole.len() - 1] {
         let refusal = refused(whole.slice(..cut), "").await;

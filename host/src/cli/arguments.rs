@@ -11,8 +11,8 @@ use hydra::config::Config;
 use super::api::{self, Api};
 use super::output::Output;
 use super::{
-    actor, bench, completions, config, deploy, dev, dlq, doctor, grouped_help, host, kind, new, rollback, send, state,
-    store, tail,
+    actor, bench, build, completions, config, deploy, dev, dlq, doctor, grouped_help, host, kind, new, rollback, send,
+    state, store, tail,
 };
 
 /// An actor host: sandboxed WebAssembly handlers, durable mailboxes, exactly-once effects.
@@ -55,6 +55,7 @@ enum Verb {
     Dev(dev::Dev),
     Host(host::Host),
     New(new::New),
+    Build(build::Build),
     Deploy(deploy::Deploy),
     Rollback(rollback::Rollback),
     #[command(subcommand)]
@@ -143,6 +144,7 @@ fn client(verb: Verb, global: &Global, output: &Output) -> Result<()> {
     let api = Api::new(&global.url, global.token.clone())?;
     builder.enable_all().build()?.block_on(async move {
         match verb {
+            Verb::Build(verb) => verb.run(output).await,
             Verb::Deploy(verb) => verb.run(&api, output).await,
             Verb::Rollback(verb) => verb.run(&api, output).await,
             Verb::Kind(verb) => verb.run(&api, output).await,

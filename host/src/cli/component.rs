@@ -1,5 +1,5 @@
-//! What is to be deployed: finds the component, its manifest and its kind from a path.
-//! Shared by `deploy` and `dev`. Reads files only; never builds and never checks a component: the host does.
+//! What is to be built or deployed: finds the component, its manifest and its kind from a path.
+//! Shared by `build`, `deploy` and `dev`. Reads files only; never builds and never checks a component: the host does.
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +7,8 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use hydra::id::Kind;
 use hydra::manifest::Manifest;
+
+use super::build::is_core_module;
 
 /// The manifest's name in a folder.
 const MANIFEST: &str = "actor.toml";
@@ -16,8 +18,12 @@ const MANIFEST: &str = "actor.toml";
 pub(super) struct Component {
     /// Whose messages it handles.
     pub(super) kind: Kind,
-    /// The compiled component.
+    /// What is deployed: the compiled component.
     pub(super) wasm: PathBuf,
+    /// What the build command leaves: the component, or a core module, and then the component is beside it.
+    pub(super) output: PathBuf,
+    /// Where the build command runs, and what paths in the manifest are relative to; empty: here.
+    pub(super) folder: PathBuf,
     /// The manifest's file, if there is one.
     pub(super) manifest_file: Option<PathBuf>,
     /// Settings and grants; the default without a file.
@@ -46,12 +52,26 @@ impl Component {
             Some(file) => read_manifest(file)?,
             None => (Manifest::default(), String::new()),
         };
-        let wasm = if is_wasm { path.to_path_buf() } else { built(&manifest, manifest_file.as_deref())? };
+        let output = if is_wasm { path.to_path_buf() } else { built(&manifest, manifest_file.as_deref())? };
         let kind = match kind.or(manifest.kind.as_ref()) {
             Some(kind) => kind.clone(),
-            None => kind_of_file(&wasm)?,
+            None => kind_of_file(&output)?,
         };
-        Ok(Self { kind, wasm, manifest_file, manifest, manifest_text })
+        let folder = manifest_file.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_path_buf();
+        let found = Self { kind, wasm: output.clone(), output, folder, manifest_file, manifest, manifest_text };
+        Ok(if is_wasm { found } else { found.again() })
+    }
+
+    /// The same component after a build, which may leave a core module where there was none.
+    pub(super) fn again(&self) -> Self {
+        let beside = is_core_module(&self.output);
+        let wasm = if beside { self.beside_core() } else { self.output.clone() };
+        Self { wasm, ..self.clone() }
+    }
+
+    /// Where the component of a core module is: beside it, named like its kind.
+    pub(super) fn beside_core(&self) -> PathBuf {
+        self.output.with_file_name(format!("{}.wasm", self.kind))
     }
 
     /// The compiled component's bytes.
@@ -66,12 +86,10 @@ impl Component {
 
     /// The command that makes the component, as far as its author says.
     pub(super) fn how_to_build(&self) -> String {
-        let folder =
-            self.manifest_file.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
-        match (&self.manifest.build.command, folder) {
-            (Some(command), Some(folder)) => format!("(cd {} && {command})", folder.display()),
-            (Some(command), None) => command.clone(),
-            (None, _) => "your language's compiler, for example cargo build --release --target wasm32-wasip2".into(),
+        match &self.manifest.build.command {
+            Some(_) if self.folder.as_os_str().is_empty() => "hydra build".into(),
+            Some(_) => format!("hydra build {}", self.folder.display()),
+            None => "your language's compiler, for example cargo build --release --target wasm32-wasip2".into(),
         }
     }
 }
@@ -136,8 +154,18 @@ mod tests {
         let found = Component::find(folder.path(), None, None).unwrap();
         assert_eq!(found.wasm, folder.path().join("target/my_actor.wasm"));
         assert_eq!(found.kind, kind("my-actor"));
-        assert_eq!(found.how_to_build(), format!("(cd {} && make)", folder.path().display()));
-        assert!(format!("{:#}", found.read().unwrap_err()).contains("&& make)"));
+        assert_eq!(found.how_to_build(), format!("hydra build {}", folder.path().display()));
+        assert!(format!("{:#}", found.read().unwrap_err()).contains("hydra build"));
+    }
+
+    #[test]
+    fn the_component_of_a_core_module_is_beside_it() {
+        let folder = folder("kind = \"my-actor\"\ncomponent = \"core.wasm\"");
+        std::fs::write(folder.path().join("core.wasm"), wat::parse_str("(module)").unwrap()).unwrap();
+        let found = Component::find(folder.path(), None, None).unwrap();
+        assert_eq!(found.wasm, folder.path().join("my-actor.wasm"));
+        let itself = Component::find(&folder.path().join("core.wasm"), None, None).unwrap();
+        assert_eq!(itself.wasm, itself.output, "whoever names a file means it");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use bytes::Bytes;
 use clap::Args;
 use futures_util::stream;
@@ -14,7 +14,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Body, Method};
 
+use super::anatomy_line;
 use super::api::Api;
+use super::build::Sources;
 use super::component::Component;
 use super::output::{self, Output};
 
@@ -29,7 +31,8 @@ const SPINNER_TICK: Duration = Duration::from_millis(100);
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  hydra deploy counter.wasm --kind counter\n  hydra deploy sample-actors/counter\n\n\
-                  Every deploy is kept as a version: hydra kind history KIND, hydra rollback KIND."
+                  Deploys what is built: hydra build, or your own tools. Every deploy is kept as a version:\n\
+                  hydra kind history KIND, hydra rollback KIND."
 )]
 pub(super) struct Deploy {
     /// A .wasm, or a folder with an actor.toml
@@ -55,6 +58,10 @@ impl Deploy {
     pub(super) async fn run(self, api: &Api, output: &Output) -> Result<()> {
         let component = Component::find(&self.path, self.kind.as_ref(), self.manifest.as_deref())?;
         let bytes = component.read()?;
+        if Sources::of(&component).is_ok_and(|sources| sources.are_newer(&component)) {
+            let Component { kind, .. } = &component;
+            bail!("{kind}: its sources have changed since it was built: {} first", component.how_to_build());
+        }
         let progress = Progress::new(bytes.len());
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let body = Part::stream_with_length(upload(bytes, progress.clone()), size);
@@ -74,7 +81,7 @@ impl Deploy {
 
 /// What a deploy did, for people: for `hydra deploy` and `hydra dev`.
 pub(super) fn sentence(deployed: &Deployed) -> String {
-    let Deployed { kind, version, unchanged, compile_ms, instance_us, .. } = deployed;
+    let Deployed { kind, version, unchanged, compile_ms, instance_us, anatomy, .. } = deployed;
     let (number, digest, size) = (version.number, version.digest, output::size(version.size));
     if *unchanged {
         return format!("{kind}: version {number} ({digest}) is current already");
@@ -83,7 +90,8 @@ pub(super) fn sentence(deployed: &Deployed) -> String {
         0 => "compiled before".into(),
         ms => format!("compiled in {ms} ms"),
     };
-    format!("{kind}: version {number} ({digest}), {size}, {compiled}, an instance takes {instance_us} µs")
+    let made_of = anatomy_line::indented(anatomy);
+    format!("{kind}: version {number} ({digest}), {size}, {compiled}, an instance takes {instance_us} µs{made_of}")
 }
 
 /// A bar while bytes travel, a spinner while the host compiles; nothing when nobody watches.
@@ -144,11 +152,12 @@ mod tests {
             description: None,
         };
         let kind = Kind::new("counter").unwrap();
+        let (warnings, anatomy) = (Vec::new(), hydra::wasm::Anatomy::default());
         let mut deployed =
-            Deployed { kind, version, unchanged: false, compile_ms: 82, instance_us: 21, warnings: Vec::new() };
+            Deployed { kind, version, unchanged: false, compile_ms: 82, instance_us: 21, warnings, anatomy };
         let told = sentence(&deployed);
         assert!(told.starts_with("counter: version 3 (sha256:2d711642b726b04"), "{told}");
-        assert!(told.ends_with("), 61.20 KiB, compiled in 82 ms, an instance takes 21 µs"), "{told}");
+        assert!(told.contains("), 61.20 KiB, compiled in 82 ms, an instance takes 21 µs\n"), "{told}");
         deployed.unchanged = true;
         assert!(sentence(&deployed).ends_with("is current already"));
     }

@@ -1,10 +1,12 @@
 //! `hydra doctor`: what is wrong here, and what to do about it.
-//! Asks the host over HTTP, and looks at the store's folder from outside. Never opens a store and never repairs.
+//! Asks the host over HTTP, and looks at the store's folder from outside; or asks the tools of a language for their versions.
+//! Never opens a store, never repairs and never installs.
 
 use std::path::Path;
 
 use anyhow::{Result, bail};
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use clap::builder::styling::AnsiColor;
 use hydra::config::Durability;
 use hydra::http::view::About;
@@ -12,15 +14,22 @@ use reqwest::Method;
 use serde::Serialize;
 
 use super::api::{self, Api};
+use super::language::Language;
 use super::output::{self, Output};
 use super::settings::Settings;
 
 /// Below this a store may be full before anybody notices.
 const FREE_BYTES_MIN: u64 = 1 << 30;
 
-/// Find what is wrong with a host, and how to cure it
+/// Find what is wrong with a host or with a language's tools, and how to cure it
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  hydra doctor                the host and its store\n  hydra doctor --lang go      what builds in Go need"
+)]
 pub(super) struct Doctor {
+    /// Look at the tools of this language instead
+    #[arg(long, value_parser = PossibleValuesParser::new(Language::all().iter().map(|language| language.name)))]
+    lang: Option<String>,
     #[command(flatten)]
     settings: Settings,
 }
@@ -69,8 +78,10 @@ impl Doctor {
     /// # Errors
     /// At least one finding needs a cure.
     pub(super) async fn run(self, api: &Api, output: &Output) -> Result<()> {
-        let mut findings = host(api).await;
-        findings.extend(self.store());
+        let findings = match self.lang.as_deref().and_then(Language::named) {
+            Some(language) => tools(language),
+            None => host(api).await.into_iter().chain(self.store()).collect(),
+        };
         if output.json {
             output.value(&findings)?;
         } else {
@@ -99,6 +110,14 @@ impl Doctor {
         };
         vec![Finding::ok("settings", "right"), folder(&store.dir), space(&store.dir), durability]
     }
+}
+
+fn tools(language: &Language) -> Vec<Finding> {
+    let checked = language.tools.iter().map(|tool| match tool.find() {
+        Ok(found) => Finding::ok(tool.name, found),
+        Err(why) => Finding::new(tool.name, Verdict::Fail, why, tool.install),
+    });
+    checked.collect()
 }
 
 async fn host(api: &Api) -> Vec<Finding> {

@@ -1,13 +1,15 @@
 //! The command line: one file per verb, and what they share.
 //!
-//! `arguments` parses and dispatches. `api` is the only way to a host: every verb but `host`, `dev` and `store`
+//! `arguments` parses and dispatches. `api` is the only way to a host: every verb but `host`, `dev`, `build`, `new` and `store`
 //! talks to it over HTTP. `output` prints: results to standard output, the rest to standard error.
 //! Nothing here is part of the library, and nothing but `host.rs` starts one.
 
 mod actor;
+mod anatomy_line;
 mod api;
 mod arguments;
 mod bench;
+mod build;
 mod completions;
 mod component;
 mod config;
@@ -20,6 +22,7 @@ mod grouped_help;
 mod host;
 mod input;
 mod kind;
+mod language;
 mod new;
 mod output;
 mod problem;

@@ -41,7 +41,7 @@ pub(super) fn check_bytes(bytes: &[u8], bytes_max: usize) -> Result<(), Refusal>
     };
     if version.starts_with(CORE_MODULE) {
         let reason =
-            "a core module, not a component: build for wasm32-wasip2, or wrap it with `wasm-tools component new`";
+            "a core module, not a component: `hydra build` makes one of it, and so does the target wasm32-wasip2";
         return Err(Refusal::new(code::CORE_MODULE, reason));
     }
     Ok(())
@@ -127,8 +127,12 @@ fn wrong_version(verb: &str, name: &str) -> Refusal {
 }
 
 fn unknown_import(name: &str) -> Refusal {
+    let cure = match name.starts_with("wasi:http/") {
+        true => " (JavaScript: build without the features http and fetch-event, or for QuickJS)",
+        false => "",
+    };
     let reason = format!(
-        "the component imports {name}, which guests do not get. Allowed are {PACKAGE}/{{{}}}@{TRACK}.x and \
+        "the component imports {name}, which guests do not get{cure}. Allowed are {PACKAGE}/{{{}}}@{TRACK}.x and \
          wasi:{{{}}} in version {WASI_TRACK}.x, without files, network or environment",
         INTERFACES.join(", "),
         WASI.join(", "),

@@ -12,6 +12,7 @@ use wasmtime::component::Linker;
 
 use crate::config;
 use crate::manifest::Manifest;
+use crate::wasm::anatomy::Anatomy;
 use crate::wasm::cache::Cache;
 use crate::wasm::compile::Compiler;
 use crate::wasm::component::{self, Component};
@@ -79,6 +80,8 @@ pub struct Loaded {
     pub instantiate: Duration,
     /// What its author should know, though it is no reason to refuse.
     pub warnings: Vec<String>,
+    /// What it is made of.
+    pub anatomy: Anatomy,
     /// What the component says about itself, as JSON; none when it does not.
     pub describe: Option<String>,
 }
@@ -111,10 +114,13 @@ impl Sandbox {
         let Parts { engine, linker, compiler, component_bytes_max } = &*self.0;
         manifest.check().map_err(|error| Refusal::new(code::LIMITS, error.to_string()))?;
         admission::check_bytes(&component, *component_bytes_max)?;
+        let anatomy = Anatomy::of(&component);
+        let mut warnings = anatomy.warnings(manifest.limits.memory_bytes_max);
         let compiled = compiler.compile(component).await?;
         let (compile, from_cache) = (compiled.took, compiled.from_cache);
         let component = Component::link(Arc::clone(engine), linker, compiled, manifest)?;
-        let component::Probe { instantiate, describe, warnings } = component.probe().await?;
-        Ok(Loaded { handler: Arc::new(component), compile, from_cache, instantiate, warnings, describe })
+        let component::Probe { instantiate, describe, warnings: found } = component.probe().await?;
+        warnings.extend(found);
+        Ok(Loaded { handler: Arc::new(component), compile, from_cache, instantiate, warnings, anatomy, describe })
     }
 }

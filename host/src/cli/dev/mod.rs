@@ -1,6 +1,5 @@
 //! `hydra dev`: a host for the developer's own machine.
-//! `verb` starts it and prints what happens; `reload` deploys what was built; `watch` notices that something was.
-//! Never builds anything: a build tool does.
+//! `verb` starts it and prints what happens; `reload` builds what changed and deploys what was built; `watch` notices both.
 
 mod reload;
 mod verb;

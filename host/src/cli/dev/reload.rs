@@ -1,4 +1,4 @@
-//! Deploys what was built, each build once.
+//! Builds what changed and deploys what was built, each once.
 //! Told by `watch` that something may have changed; asks the files what. Never stops a host because of a bad build:
 //! the version before goes on.
 
@@ -9,20 +9,23 @@ use hydra::digest::Digest;
 use hydra::id::Kind;
 use hydra::registry::{Deployed, Registry};
 
+use crate::cli::build::{self, Sources};
 use crate::cli::component::Component;
 use crate::cli::{deploy, output};
 
 /// The paths that a developer works on.
-pub(super) struct Sources(Vec<Source>);
+pub(super) struct Projects(Vec<Project>);
 
 /// One path, and what became of it last.
-struct Source {
+struct Project {
     path: PathBuf,
     kind: Option<Kind>,
+    /// Of what was built last, well or not: the same is not built again.
+    built: Option<Digest>,
     /// What was told or deployed last: the same is not told or deployed again.
     last: Option<State>,
-    /// Files to watch, as far as they are known.
-    files: Vec<PathBuf>,
+    /// Files and folders to watch, as far as they are known.
+    places: Vec<PathBuf>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -33,47 +36,48 @@ enum State {
     Seen { kind: Kind, wasm: Digest, manifest: Digest },
 }
 
-impl Sources {
+impl Projects {
     /// Finds what there is.
     ///
     /// # Errors
     /// A path leads nowhere, or two lead to the same kind.
     pub(super) fn find(paths: &[PathBuf], kind: Option<&Kind>) -> Result<Self> {
         let mut kinds: Vec<Kind> = Vec::new();
-        let mut sources = Vec::new();
+        let mut projects = Vec::new();
         for path in paths {
             let component = Component::find(path, kind, None)?;
             if kinds.contains(&component.kind) {
                 bail!("{} is kind {} too: every kind has one component", path.display(), component.kind);
             }
             kinds.push(component.kind.clone());
-            sources.push(Source { path: path.clone(), kind: kind.cloned(), last: None, files: files(&component) });
+            let places = files(&component);
+            projects.push(Project { path: path.clone(), kind: kind.cloned(), built: None, last: None, places });
         }
-        Ok(Self(sources))
+        Ok(Self(projects))
     }
 
-    /// The files that matter.
-    pub(super) fn files(&self) -> Vec<PathBuf> {
-        self.0.iter().flat_map(|source| source.files.clone()).collect()
+    /// The files and folders that matter.
+    pub(super) fn places(&self) -> Vec<PathBuf> {
+        self.0.iter().flat_map(|project| project.places.clone()).collect()
     }
 
-    /// Deploys whatever is new, and tells what became of it; `flags` belong behind every command that is told. Dropping the call drops a deploy that is not stored yet.
+    /// Builds what changed, deploys whatever is new, and tells what became of it; `flags` belong behind every command that is told. Dropping the call drops a deploy that is not stored yet.
     ///
     /// # Errors
     /// Standard output is closed.
     pub(super) async fn deploy_new(&mut self, registry: &Registry, flags: &str) -> Result<()> {
-        for source in &mut self.0 {
-            source.deploy_if_new(registry, flags).await?;
+        for project in &mut self.0 {
+            project.deploy_if_new(registry, flags).await?;
         }
         Ok(())
     }
 }
 
 fn files(component: &Component) -> Vec<PathBuf> {
-    std::iter::once(component.wasm.clone()).chain(component.manifest_file.clone()).collect()
+    std::iter::once(component.output.clone()).chain(component.manifest_file.clone()).collect()
 }
 
-impl Source {
+impl Project {
     async fn deploy_if_new(&mut self, registry: &Registry, flags: &str) -> Result<()> {
         let component = match Component::find(&self.path, self.kind.as_ref(), None) {
             Ok(component) => component,
@@ -82,7 +86,8 @@ impl Source {
                 return Ok(());
             }
         };
-        self.files = files(&component);
+        self.places = files(&component);
+        let component = self.build_if_changed(component).await;
         let bytes = match component.read() {
             Ok(bytes) => bytes,
             Err(_) if !component.wasm.exists() => {
@@ -100,7 +105,8 @@ impl Source {
         if self.last.as_ref() == Some(&seen) {
             return Ok(());
         }
-        let before = self.last.replace(seen);
+        let goes_on = self.goes_on();
+        self.last = Some(seen);
         output::note(&format!("{}: compiling {}", component.kind, component.wasm.display()));
         match registry.deploy(component.kind.clone(), bytes, component.manifest).await {
             Ok(deployed) => {
@@ -111,12 +117,42 @@ impl Source {
                 output::text(&to_try(&deployed, flags))?;
             }
             Err(error) => {
-                let goes_on = matches!(before, Some(State::Seen { .. }));
-                let goes_on = if goes_on { "; the version before goes on" } else { "" };
                 output::warning(&format!("{}: not deployed{goes_on}: {error}", component.kind));
             }
         }
         Ok(())
+    }
+
+    /// Builds of what has changed. Whatever goes wrong is told, and what was built before is what there is.
+    async fn build_if_changed(&mut self, component: Component) -> Component {
+        if component.manifest.build.command.is_none() || component.manifest_file.is_none() {
+            return component;
+        }
+        let sources = match Sources::of(&component) {
+            Ok(sources) => sources,
+            Err(error) => {
+                output::warning(&format!("{}: {error:#}", component.kind));
+                return component;
+            }
+        };
+        self.places.extend(sources.folders.clone());
+        if self.built.as_ref() == Some(&sources.fingerprint) || sources.are_built(&component) {
+            return component;
+        }
+        self.built = Some(sources.fingerprint);
+        output::note(&format!("{}: building", component.kind));
+        match build::make(&component, &sources).await {
+            Ok(built) => built,
+            Err(error) => {
+                output::warning(&format!("{}: not built{}: {error:#}", component.kind, self.goes_on()));
+                component
+            }
+        }
+    }
+
+    /// What becomes of messages when a build is of no use.
+    fn goes_on(&self) -> &'static str {
+        if matches!(self.last, Some(State::Seen { .. })) { "; the version before goes on" } else { "" }
     }
 
     /// Tells why nothing is deployed, once.
@@ -146,8 +182,8 @@ mod tests {
     #[test]
     fn two_paths_cannot_be_one_kind() {
         let paths = [PathBuf::from("a/counter.wasm"), PathBuf::from("b/counter.wasm")];
-        let error = Sources::find(&paths, None).err().unwrap().to_string();
+        let error = Projects::find(&paths, None).err().unwrap().to_string();
         assert!(error.contains("kind counter"), "{error}");
-        assert!(Sources::find(paths.get(..1).unwrap(), None).is_ok());
+        assert!(Projects::find(paths.get(..1).unwrap(), None).is_ok());
     }
 }

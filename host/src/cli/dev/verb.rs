@@ -12,7 +12,7 @@ use hydra::config::Config;
 use hydra::events::{self, Events};
 use hydra::id::Kind;
 
-use super::reload::Sources;
+use super::reload::Projects;
 use super::watch::Watch;
 use crate::cli::host::{self, Running};
 use crate::cli::settings::{Settings, given};
@@ -25,14 +25,14 @@ const DEFAULT_PORT: u16 = 8420;
 /// Where the settings of this verb come from that nobody gave.
 const ORIGIN: &str = "hydra dev";
 
-/// Run a host that deploys and reloads what you build
+/// Run a host that builds, deploys and reloads what you write
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  hydra dev .                              this folder's actor.toml\n  \
+#[command(after_help = "Examples:\n  hydra dev .                              builds and reloads this folder\n  \
                   hydra dev sample-actors/counter sample-actors/echo\n  hydra dev target/wasm32-wasip2/release/counter.wasm\n\n\
                   The store is .hydra in the working folder and stays: delete it to begin anew.\n\
                   State, timers and mailboxes survive a reload. Ctrl-C finishes what is in work and exits 0.")]
 pub(in crate::cli) struct Dev {
-    /// A .wasm, or a folder with an actor.toml; it need not be built yet
+    /// A folder with an actor.toml, which is built whenever its sources change; or a .wasm, which you build
     #[arg(default_value = ".")]
     paths: Vec<PathBuf>,
     /// Whose messages it handles, for a single path [default: as the manifest says, else the file's name]
@@ -60,13 +60,13 @@ impl Dev {
         if self.kind.is_some() && self.paths.len() > 1 {
             bail!("--kind names one kind, but there are {} paths: name kinds in their actor.toml", self.paths.len());
         }
-        let sources = Sources::find(&self.paths, self.kind.as_ref())?;
-        host::run(config, DRAIN_LIMIT, |running| follow(running, sources))
+        let projects = Projects::find(&self.paths, self.kind.as_ref())?;
+        host::run(config, DRAIN_LIMIT, |running| follow(running, projects))
     }
 }
 
 /// Deploys, reloads and prints, for as long as the host runs.
-fn follow(running: &Running, mut sources: Sources) -> impl Future<Output = Result<()>> + use<> {
+fn follow(running: &Running, mut projects: Projects) -> impl Future<Output = Result<()>> + use<> {
     let registry = running.registry.clone();
     let backend = running.backend.clone();
     let address = running.address;
@@ -77,9 +77,9 @@ fn follow(running: &Running, mut sources: Sources) -> impl Future<Output = Resul
         output::text(&greeting(address, &flags))?;
         let reload = async {
             loop {
-                sources.deploy_new(&registry, &flags).await?;
+                projects.deploy_new(&registry, &flags).await?;
                 // A folder that is watched from now on may have got its file just before: look again.
-                if !watch.set(&sources.files())? {
+                if !watch.set(&projects.places())? {
                     watch.changed().await;
                 }
             }

@@ -38,12 +38,12 @@ impl Watch {
         Ok(Self { debouncer, folders: BTreeSet::new(), changed })
     }
 
-    /// Watches the folders of exactly these files from now on; true if any was added, so look again.
+    /// Watches these folders, and the folders of these files, and no others from now on; true if any was added, so look again.
     ///
     /// # Errors
     /// As [`Watch::new`].
-    pub(super) fn set(&mut self, files: &[PathBuf]) -> Result<bool> {
-        let wanted: BTreeSet<PathBuf> = files.iter().map(|file| nearest_folder(file)).collect();
+    pub(super) fn set(&mut self, places: &[PathBuf]) -> Result<bool> {
+        let wanted: BTreeSet<PathBuf> = places.iter().map(|place| nearest_folder(place)).collect();
         let gone: Vec<PathBuf> = self.folders.difference(&wanted).cloned().collect();
         for folder in gone {
             // A folder that was deleted is not watched any more: failing to let it go is success.
@@ -72,9 +72,9 @@ impl Watch {
     }
 }
 
-/// The file's folder, or the nearest one above that exists.
-fn nearest_folder(file: &Path) -> PathBuf {
-    let above = file.ancestors().skip(1).find(|folder| folder.is_dir()).filter(|folder| !folder.as_os_str().is_empty());
+/// The folder itself, the file's folder, or the nearest one above that exists.
+fn nearest_folder(place: &Path) -> PathBuf {
+    let above = place.ancestors().find(|folder| folder.is_dir()).filter(|folder| !folder.as_os_str().is_empty());
     above.unwrap_or(Path::new(".")).to_path_buf()
 }
 

@@ -1,0 +1,3 @@
+module hydra-sdk
+
+go 1.24

@@ -1,0 +1,7 @@
+module counter-go
+
+go 1.24
+
+require hydra-sdk v0.0.0
+
+replace hydra-sdk => ../../guest-sdk/go
