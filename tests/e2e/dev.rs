@@ -133,7 +133,7 @@ fn what_is_not_built_yet_is_waited_for() -> Result<()> {
     std::fs::write(folder.path().join("actor.toml"), manifest)?;
     let (mut dev, _) = start(folder.path(), &[])?;
     let told = dev.note_with("waiting for")?;
-    assert!(told.contains("make it"), "{told}");
+    assert!(told.contains("hydra build"), "{told}");
     std::fs::create_dir(folder.path().join("target"))?;
     std::fs::copy(sample("counter")?, folder.path().join("target/built.wasm"))?;
     dev.line_with("version 1")?;

@@ -1,7 +1,8 @@
 //! Finds the `hydra` binary beside the test that runs it, and runs it.
 //! Used by tests of the command line and by those that start real hosts. Never builds it: the recipe that runs the tests does.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -18,7 +19,16 @@ pub fn path() -> Result<PathBuf> {
     Ok(binary)
 }
 
-/// The binary with nothing of this machine's settings in its way.
+/// `PATH` with the compilers of the guests' languages that `./just languages` has installed, before those of the machine.
+#[must_use]
+pub fn search_path() -> OsString {
+    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/languages/bin");
+    let machine = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(installed).chain(std::env::split_paths(&machine));
+    std::env::join_paths(folders).unwrap_or(machine)
+}
+
+/// The binary with nothing of this machine's settings in its way, and the compilers of the guests' languages in reach.
 ///
 /// # Errors
 /// As [`path`].
@@ -29,7 +39,7 @@ pub fn command() -> Result<Command> {
             command.env_remove(name);
         }
     }
-    command.stdin(Stdio::null());
+    command.env("PATH", search_path()).stdin(Stdio::null());
     Ok(command)
 }
 

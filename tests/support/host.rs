@@ -76,6 +76,17 @@ impl Host {
         told(binary::run(&mut command)?)
     }
 
+    /// Builds a sample of any language with `hydra build`, and deploys it with its manifest.
+    ///
+    /// # Errors
+    /// Its compiler is missing (`./just languages`), or it is refused.
+    pub fn build_and_deploy(&self, sample_name: &str) -> Result<String> {
+        let folder = sample_folder(sample_name);
+        let folder = folder.to_str().context("a path")?;
+        self.hydra(&["build", folder])?;
+        self.hydra(&["deploy", folder])
+    }
+
     /// Kills it as `kill -9` does, and waits until it is gone.
     ///
     /// # Errors

@@ -1,3 +1,5 @@
+// What an actor can see and do during a turn, beside its state and its outcome. Every method is one call of the Host.
+
 package hydra
 
 import (

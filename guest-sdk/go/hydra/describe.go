@@ -1,3 +1,5 @@
+// What an actor says about itself: its subjects, with examples and schemas made of the author's own types. Never part of a turn.
+
 package hydra
 
 import (

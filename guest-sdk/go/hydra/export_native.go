@@ -1,3 +1,5 @@
+// The component's exports where there is no component: nothing. export_wasm.go is the real one.
+
 //go:build !wasip1
 
 package hydra

@@ -1,3 +1,5 @@
+// The component's exports: from the raw bindings to Message, Context and Outcome, and back. Called by the host, calls turn.go.
+
 //go:build wasip1
 
 package hydra

@@ -1,3 +1,5 @@
+// When garbage is collected in the sandbox: between turns, never by itself. Called by export_wasm.go.
+
 //go:build wasip1
 
 package hydra

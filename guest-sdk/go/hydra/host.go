@@ -1,3 +1,5 @@
+// The border between a turn and the world, in plain types: what a sandbox offers, and what a test simulates.
+
 package hydra
 
 import "time"

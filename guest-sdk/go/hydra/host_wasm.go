@@ -1,3 +1,5 @@
+// The host in the sandbox: each method is one import.
+
 //go:build wasip1
 
 package hydra

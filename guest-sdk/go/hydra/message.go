@@ -1,3 +1,6 @@
+// What arrives: a message, its headers, and the actors it comes from and goes to. Pure data; export_wasm.go fills it from the
+// host, hydratest from a test.
+
 package hydra
 
 import (

@@ -1,3 +1,5 @@
+// How a turn ends: what Handle returns, and the few functions that build it. Pure data; export_wasm.go hands it to the host.
+
 package hydra
 
 import (

@@ -1,3 +1,5 @@
+// One turn: state in, message handled, state out. Called by export_wasm.go and hydratest, calls the author's Actor.
+
 package hydra
 
 import (

@@ -23,7 +23,7 @@ const LANGUAGES: [(&str, &[&str]); 6] = [
     (STARLINGMONKEY, &["ComponentizeJS", "componentize-js", "StarlingMonkey"]),
     (GO, &["Go cmd/compile"]),
     (RUST, &["wit-bindgen-rust", "rustc"]),
-    ("C", &["wit-bindgen-c", "clang"]),
+    ("C", &["hydra-sdk-c/", "wit-bindgen-c", "clang"]),
 ];
 const PYTHON: &str = "Python";
 const QUICKJS: &str = "JavaScript (QuickJS)";
@@ -81,7 +81,7 @@ impl Anatomy {
             }
         }
         let named = |mark: &&str| tools.iter().any(|tool| tool.contains(*mark)) || contains(wasm, mark.as_bytes());
-        let language = LANGUAGES.iter().find(|(_, marks)| marks.iter().any(|mark| named(&mark)));
+        let language = LANGUAGES.iter().find(|(_, marks)| marks.iter().any(named));
         if let Some((name, marks)) = language {
             anatomy.language = Some((*name).to_owned());
             let own = |tool: &String| marks.iter().any(|mark| tool.starts_with(mark));

@@ -6,293 +6,325 @@
 package wit_exports
 
 import (
-	witRuntime "hydra-sdk/internal/wit/runtime"
-	witTypes "hydra-sdk/internal/wit/types"
-	"hydra-sdk/internal/bindings/exports/export_hydra_actor_handler"
-	"hydra-sdk/internal/bindings/exports/export_hydra_actor_lifecycle"
-	"hydra-sdk/internal/bindings/imports/hydra_actor_types"
-	"runtime"
-	"unsafe"
+        "runtime"
+        "hydra-sdk/internal/bindings/exports/export_hydra_actor_handler"
+"hydra-sdk/internal/bindings/exports/export_hydra_actor_lifecycle"
+"hydra-sdk/internal/bindings/imports/hydra_actor_types"
+witRuntime "hydra-sdk/internal/wit/runtime"
+witTypes "hydra-sdk/internal/wit/types"
+"unsafe"
 )
 
 var staticPinner = runtime.Pinner{}
-var exportReturnArea = uintptr(witRuntime.Allocate(&staticPinner, (32 + 4*4), 8))
+var exportReturnArea = uintptr(witRuntime.Allocate(&staticPinner, (32+4*4), 8))
 var syncExportPinner = runtime.Pinner{}
 
+
 //go:wasmexport hydra:actor/lifecycle@0.1.0#activated
-func wasm_export_hydra_actor_lifecycle_activated() {
+func wasm_export_hydra_actor_lifecycle_activated()  {
+        
+        
+        export_hydra_actor_lifecycle.Activated()
 
-	export_hydra_actor_lifecycle.Activated()
-
+        
 }
 
 //go:wasmexport hydra:actor/lifecycle@0.1.0#migrate
 func wasm_export_hydra_actor_lifecycle_migrate(arg0 int32, arg1 uintptr, arg2 uint32) uintptr {
+        
+        pinner := &syncExportPinner
+        value := unsafe.Slice((*uint8)(unsafe.Pointer(arg1)), arg2)
+witRuntime.Unpin()
+result := export_hydra_actor_lifecycle.Migrate(uint32(arg0), value)
 
-	pinner := &syncExportPinner
-	value := unsafe.Slice((*uint8)(unsafe.Pointer(arg1)), arg2)
-	witRuntime.Unpin()
-	result := export_hydra_actor_lifecycle.Migrate(uint32(arg0), value)
+switch result.Tag() {
+case witTypes.ResultOk:
+        payload := result.Ok()
+        *(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), 0)) = int8(int32(0))
+data := unsafe.Pointer(unsafe.SliceData(payload))
+pinner.Pin(data)
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (2*4))) = uint32(uint32(len(payload)))
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), 4)) = uint32(uintptr(uintptr(data)))
 
-	switch result.Tag() {
-	case witTypes.ResultOk:
-		payload := result.Ok()
-		*(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), 0)) = int8(int32(0))
-		data := unsafe.Pointer(unsafe.SliceData(payload))
-		pinner.Pin(data)
-		*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (2 * 4))) = uint32(uint32(len(payload)))
-		*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), 4)) = uint32(uintptr(uintptr(data)))
+        
+case witTypes.ResultErr:
+        payload := result.Err()
+        *(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), 0)) = int8(int32(1))
+utf8 := unsafe.Pointer(unsafe.StringData((payload).Code))
+pinner.Pin(utf8)
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (2*4))) = uint32(uint32(len((payload).Code)))
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), 4)) = uint32(uintptr(uintptr(utf8)))
+utf80 := unsafe.Pointer(unsafe.StringData((payload).Text))
+pinner.Pin(utf80)
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (4*4))) = uint32(uint32(len((payload).Text)))
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (3*4))) = uint32(uintptr(uintptr(utf80)))
 
-	case witTypes.ResultErr:
-		payload := result.Err()
-		*(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), 0)) = int8(int32(1))
-		utf8 := unsafe.Pointer(unsafe.StringData((payload).Code))
-		pinner.Pin(utf8)
-		*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (2 * 4))) = uint32(uint32(len((payload).Code)))
-		*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), 4)) = uint32(uintptr(uintptr(utf8)))
-		utf80 := unsafe.Pointer(unsafe.StringData((payload).Text))
-		pinner.Pin(utf80)
-		*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (4 * 4))) = uint32(uint32(len((payload).Text)))
-		*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (3 * 4))) = uint32(uintptr(uintptr(utf80)))
+        
+default:
+        panic("unreachable")
+}
+return exportReturnArea
 
-	default:
-		panic("unreachable")
-	}
-	return exportReturnArea
-
+        
 }
 
 //go:wasmexport cabi_post_hydra:actor/lifecycle@0.1.0#migrate
 func wasm_export_post_return_hydra_actor_lifecycle_migrate(result uintptr) {
-	syncExportPinner.Unpin()
+        syncExportPinner.Unpin()
 }
+
 
 //go:wasmexport hydra:actor/lifecycle@0.1.0#describe
 func wasm_export_hydra_actor_lifecycle_describe() uintptr {
+        
+        pinner := &syncExportPinner
+        result := export_hydra_actor_lifecycle.Describe()
+utf8 := unsafe.Pointer(unsafe.StringData(result))
+pinner.Pin(utf8)
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), 4)) = uint32(uint32(len(result)))
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), 0)) = uint32(uintptr(uintptr(utf8)))
+return exportReturnArea
 
-	pinner := &syncExportPinner
-	result := export_hydra_actor_lifecycle.Describe()
-	utf8 := unsafe.Pointer(unsafe.StringData(result))
-	pinner.Pin(utf8)
-	*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), 4)) = uint32(uint32(len(result)))
-	*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), 0)) = uint32(uintptr(uintptr(utf8)))
-	return exportReturnArea
-
+        
 }
 
 //go:wasmexport cabi_post_hydra:actor/lifecycle@0.1.0#describe
 func wasm_export_post_return_hydra_actor_lifecycle_describe(result uintptr) {
-	syncExportPinner.Unpin()
+        syncExportPinner.Unpin()
 }
+
 
 //go:wasmexport hydra:actor/handler@0.1.0#handle
 func wasm_export_hydra_actor_handler_handle(arg0 uintptr) uintptr {
+        
+        pinner := &syncExportPinner
+        value := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), 0))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), 4)))
+var option witTypes.Option[hydra_actor_types.ActorId]
+switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (2*4)))) {
+case 0:
+        
+        option = witTypes.None[hydra_actor_types.ActorId]()
+case 1:
+        value0 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (3*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (4*4))))
+value1 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (5*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (6*4))))
 
-	pinner := &syncExportPinner
-	value := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), 0))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), 4)))
-	var option witTypes.Option[hydra_actor_types.ActorId]
-	switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (2 * 4)))) {
-	case 0:
+        option = witTypes.Some[hydra_actor_types.ActorId](hydra_actor_types.ActorId{Kind: value0, Id: value1})
+default:
+        panic("unreachable")
+}
+value2 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (7*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (8*4))))
+result := make([]witTypes.Tuple2[string, string], 0, *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (10*4))))
+for index := 0; index < int(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (10*4)))); index++ {
+        base := unsafe.Add(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (9*4))))), index * (4*4))
+        value3 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(base), 0))))), *(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)))
+value4 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(base), (3*4))))
 
-		option = witTypes.None[hydra_actor_types.ActorId]()
-	case 1:
-		value0 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (3 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (4 * 4))))
-		value1 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (5 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (6 * 4))))
+        result = append(result, witTypes.Tuple2[string, string]{F0: value3, F1: value4})
+}
 
-		option = witTypes.Some[hydra_actor_types.ActorId](hydra_actor_types.ActorId{Kind: value0, Id: value1})
-	default:
-		panic("unreachable")
-	}
-	value2 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (7 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (8 * 4))))
-	result := make([]witTypes.Tuple2[string, string], 0, *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (10 * 4))))
-	for index := 0; index < int(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (10 * 4)))); index++ {
-		base := unsafe.Add(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (9 * 4))))), index*(4*4))
-		value3 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(base), 0))))), *(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)))
-		value4 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))))
+value5 := unsafe.Slice((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (11*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (12*4))))
+var option7 witTypes.Option[string]
+switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16+13*4)))) {
+case 0:
+        
+        option7 = witTypes.None[string]()
+case 1:
+        value6 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16+14*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16+15*4))))
 
-		result = append(result, witTypes.Tuple2[string, string]{F0: value3, F1: value4})
-	}
+        option7 = witTypes.Some[string](value6)
+default:
+        panic("unreachable")
+}
+var option14 witTypes.Option[hydra_actor_types.Answer]
+switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16+16*4)))) {
+case 0:
+        
+        option14 = witTypes.None[hydra_actor_types.Answer]()
+case 1:
+        value8 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16+17*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16+18*4))))
+value9 := unsafe.Slice((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16+19*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16+20*4))))
+var variant hydra_actor_types.Ending
+switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16+21*4)))) {
+case 0:
+        
+        variant = hydra_actor_types.MakeEndingReplied()
 
-	value5 := unsafe.Slice((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (11 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (12 * 4))))
-	var option7 witTypes.Option[string]
-	switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16 + 13*4)))) {
-	case 0:
+case 1:
+        
+        variant = hydra_actor_types.MakeEndingDone()
 
-		option7 = witTypes.None[string]()
-	case 1:
-		value6 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16 + 14*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16 + 15*4))))
+case 2:
+        value10 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16+22*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16+23*4))))
+value11 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16+24*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16+25*4))))
 
-		option7 = witTypes.Some[string](value6)
-	default:
-		panic("unreachable")
-	}
-	var option14 witTypes.Option[hydra_actor_types.Answer]
-	switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16 + 16*4)))) {
-	case 0:
+        variant = hydra_actor_types.MakeEndingRefused(hydra_actor_types.Fault{Code: value10, Text: value11})
 
-		option14 = witTypes.None[hydra_actor_types.Answer]()
-	case 1:
-		value8 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16 + 17*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16 + 18*4))))
-		value9 := unsafe.Slice((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16 + 19*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16 + 20*4))))
-		var variant hydra_actor_types.Ending
-		switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16 + 21*4)))) {
-		case 0:
+case 3:
+        value12 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16+22*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16+23*4))))
+value13 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16+24*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16+25*4))))
 
-			variant = hydra_actor_types.MakeEndingReplied()
+        variant = hydra_actor_types.MakeEndingFailed(hydra_actor_types.Fault{Code: value12, Text: value13})
 
-		case 1:
+case 4:
+        
+        variant = hydra_actor_types.MakeEndingTimedOut()
 
-			variant = hydra_actor_types.MakeEndingDone()
+default:
+        panic("unreachable")
+}
 
-		case 2:
-			value10 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16 + 22*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16 + 23*4))))
-			value11 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16 + 24*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16 + 25*4))))
+        option14 = witTypes.Some[hydra_actor_types.Answer](hydra_actor_types.Answer{Token: value8, Memo: value9, Ending: variant})
+default:
+        panic("unreachable")
+}
+witRuntime.Unpin()
+result15 := export_hydra_actor_handler.Handle(hydra_actor_types.Message{Id: value, Sender: option, Subject: value2, Headers: result, Body: value5, AcceptedAtMs: uint64(*(*int64)(unsafe.Add(unsafe.Pointer(arg0), (8+12*4)))), Attempt: uint32(*(*int32)(unsafe.Add(unsafe.Pointer(arg0), (16+12*4)))), ReplyToken: option7, Answer: option14})
 
-			variant = hydra_actor_types.MakeEndingRefused(hydra_actor_types.Fault{Code: value10, Text: value11})
+switch result15.Tag() {
+case witTypes.ResultOk:
+        payload := result15.Ok()
+        *(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), 0)) = int8(int32(0))
 
-		case 3:
-			value12 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16 + 22*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16 + 23*4))))
-			value13 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16 + 24*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(arg0), (16 + 25*4))))
+switch payload.Tag() {
+case hydra_actor_types.Outcome_Done:
+        
+        *(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), 8)) = int8(int32(0))
 
-			variant = hydra_actor_types.MakeEndingFailed(hydra_actor_types.Fault{Code: value12, Text: value13})
+        
 
-		case 4:
+case hydra_actor_types.Outcome_Reply:
+        payload := payload.Reply()
+        *(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), 8)) = int8(int32(1))
+slice := (payload).Headers
+length := uint32(len(slice))
+result17 := witRuntime.Allocate(pinner, uintptr(length * (4*4)), 4)
+for index, element := range slice {
+        base := unsafe.Add(result17, index * (4*4))
+        utf8 := unsafe.Pointer(unsafe.StringData((element).F0))
+pinner.Pin(utf8)
+*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uint32(len((element).F0)))
+*(*uint32)(unsafe.Add(unsafe.Pointer(base), 0)) = uint32(uintptr(uintptr(utf8)))
+utf816 := unsafe.Pointer(unsafe.StringData((element).F1))
+pinner.Pin(utf816)
+*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3*4))) = uint32(uint32(len((element).F1)))
+*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2*4))) = uint32(uintptr(uintptr(utf816)))
 
-			variant = hydra_actor_types.MakeEndingTimedOut()
+}
 
-		default:
-			panic("unreachable")
-		}
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (8+2*4))) = uint32(length)
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (8+1*4))) = uint32(uintptr(uintptr(result17)))
+data := unsafe.Pointer(unsafe.SliceData((payload).Body))
+pinner.Pin(data)
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (8+4*4))) = uint32(uint32(len((payload).Body)))
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (8+3*4))) = uint32(uintptr(uintptr(data)))
 
-		option14 = witTypes.Some[hydra_actor_types.Answer](hydra_actor_types.Answer{Token: value8, Memo: value9, Ending: variant})
-	default:
-		panic("unreachable")
-	}
-	witRuntime.Unpin()
-	result15 := export_hydra_actor_handler.Handle(hydra_actor_types.Message{Id: value, Sender: option, Subject: value2, Headers: result, Body: value5, AcceptedAtMs: uint64(*(*int64)(unsafe.Add(unsafe.Pointer(arg0), (8 + 12*4)))), Attempt: uint32(*(*int32)(unsafe.Add(unsafe.Pointer(arg0), (16 + 12*4)))), ReplyToken: option7, Answer: option14})
+        
 
-	switch result15.Tag() {
-	case witTypes.ResultOk:
-		payload := result15.Ok()
-		*(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), 0)) = int8(int32(0))
+case hydra_actor_types.Outcome_Later:
+        
+        *(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), 8)) = int8(int32(2))
 
-		switch payload.Tag() {
-		case hydra_actor_types.Outcome_Done:
+        
 
-			*(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), 8)) = int8(int32(0))
+default:
+        panic("unreachable")
+}
 
-		case hydra_actor_types.Outcome_Reply:
-			payload := payload.Reply()
-			*(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), 8)) = int8(int32(1))
-			slice := (payload).Headers
-			length := uint32(len(slice))
-			result17 := witRuntime.Allocate(pinner, uintptr(length*(4*4)), 4)
-			for index, element := range slice {
-				base := unsafe.Add(result17, index*(4*4))
-				utf8 := unsafe.Pointer(unsafe.StringData((element).F0))
-				pinner.Pin(utf8)
-				*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uint32(len((element).F0)))
-				*(*uint32)(unsafe.Add(unsafe.Pointer(base), 0)) = uint32(uintptr(uintptr(utf8)))
-				utf816 := unsafe.Pointer(unsafe.StringData((element).F1))
-				pinner.Pin(utf816)
-				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len((element).F1)))
-				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf816)))
+        
+case witTypes.ResultErr:
+        payload := result15.Err()
+        *(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), 0)) = int8(int32(1))
 
-			}
+switch payload.Tag() {
+case hydra_actor_types.Failure_Refuse:
+        payload := payload.Refuse()
+        *(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), 8)) = int8(int32(0))
+utf818 := unsafe.Pointer(unsafe.StringData((payload).Code))
+pinner.Pin(utf818)
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16+1*4))) = uint32(uint32(len((payload).Code)))
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), 16)) = uint32(uintptr(uintptr(utf818)))
+utf819 := unsafe.Pointer(unsafe.StringData((payload).Text))
+pinner.Pin(utf819)
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16+3*4))) = uint32(uint32(len((payload).Text)))
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16+2*4))) = uint32(uintptr(uintptr(utf819)))
 
-			*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (8 + 2*4))) = uint32(length)
-			*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (8 + 1*4))) = uint32(uintptr(uintptr(result17)))
-			data := unsafe.Pointer(unsafe.SliceData((payload).Body))
-			pinner.Pin(data)
-			*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (8 + 4*4))) = uint32(uint32(len((payload).Body)))
-			*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (8 + 3*4))) = uint32(uintptr(uintptr(data)))
+        
 
-		case hydra_actor_types.Outcome_Later:
+case hydra_actor_types.Failure_Fail:
+        payload := payload.Fail()
+        *(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), 8)) = int8(int32(1))
+utf820 := unsafe.Pointer(unsafe.StringData((payload).Code))
+pinner.Pin(utf820)
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16+1*4))) = uint32(uint32(len((payload).Code)))
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), 16)) = uint32(uintptr(uintptr(utf820)))
+utf821 := unsafe.Pointer(unsafe.StringData((payload).Text))
+pinner.Pin(utf821)
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16+3*4))) = uint32(uint32(len((payload).Text)))
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16+2*4))) = uint32(uintptr(uintptr(utf821)))
 
-			*(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), 8)) = int8(int32(2))
+        
 
-		default:
-			panic("unreachable")
-		}
+case hydra_actor_types.Failure_Retry:
+        payload := payload.Retry()
+        *(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), 8)) = int8(int32(2))
+utf822 := unsafe.Pointer(unsafe.StringData(((payload).Fault).Code))
+pinner.Pin(utf822)
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16+1*4))) = uint32(uint32(len(((payload).Fault).Code)))
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), 16)) = uint32(uintptr(uintptr(utf822)))
+utf823 := unsafe.Pointer(unsafe.StringData(((payload).Fault).Text))
+pinner.Pin(utf823)
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16+3*4))) = uint32(uint32(len(((payload).Fault).Text)))
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16+2*4))) = uint32(uintptr(uintptr(utf823)))
 
-	case witTypes.ResultErr:
-		payload := result15.Err()
-		*(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), 0)) = int8(int32(1))
+switch (payload).AfterMs.Tag() {
+case witTypes.OptionNone:
+        *(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16+4*4))) = int8(int32(0))
 
-		switch payload.Tag() {
-		case hydra_actor_types.Failure_Refuse:
-			payload := payload.Refuse()
-			*(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), 8)) = int8(int32(0))
-			utf818 := unsafe.Pointer(unsafe.StringData((payload).Code))
-			pinner.Pin(utf818)
-			*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16 + 1*4))) = uint32(uint32(len((payload).Code)))
-			*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), 16)) = uint32(uintptr(uintptr(utf818)))
-			utf819 := unsafe.Pointer(unsafe.StringData((payload).Text))
-			pinner.Pin(utf819)
-			*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16 + 3*4))) = uint32(uint32(len((payload).Text)))
-			*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16 + 2*4))) = uint32(uintptr(uintptr(utf819)))
+        
+case witTypes.OptionSome:
+        payload := (payload).AfterMs.Some()
+        *(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16+4*4))) = int8(int32(1))
+*(*int64)(unsafe.Add(unsafe.Pointer(exportReturnArea), (24+4*4))) = int64(payload)
 
-		case hydra_actor_types.Failure_Fail:
-			payload := payload.Fail()
-			*(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), 8)) = int8(int32(1))
-			utf820 := unsafe.Pointer(unsafe.StringData((payload).Code))
-			pinner.Pin(utf820)
-			*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16 + 1*4))) = uint32(uint32(len((payload).Code)))
-			*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), 16)) = uint32(uintptr(uintptr(utf820)))
-			utf821 := unsafe.Pointer(unsafe.StringData((payload).Text))
-			pinner.Pin(utf821)
-			*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16 + 3*4))) = uint32(uint32(len((payload).Text)))
-			*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16 + 2*4))) = uint32(uintptr(uintptr(utf821)))
+        
+default:
+        panic("unreachable")
+}
 
-		case hydra_actor_types.Failure_Retry:
-			payload := payload.Retry()
-			*(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), 8)) = int8(int32(2))
-			utf822 := unsafe.Pointer(unsafe.StringData(((payload).Fault).Code))
-			pinner.Pin(utf822)
-			*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16 + 1*4))) = uint32(uint32(len(((payload).Fault).Code)))
-			*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), 16)) = uint32(uintptr(uintptr(utf822)))
-			utf823 := unsafe.Pointer(unsafe.StringData(((payload).Fault).Text))
-			pinner.Pin(utf823)
-			*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16 + 3*4))) = uint32(uint32(len(((payload).Fault).Text)))
-			*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16 + 2*4))) = uint32(uintptr(uintptr(utf823)))
+        
 
-			switch (payload).AfterMs.Tag() {
-			case witTypes.OptionNone:
-				*(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16 + 4*4))) = int8(int32(0))
+case hydra_actor_types.Failure_Suspend:
+        payload := payload.Suspend()
+        *(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), 8)) = int8(int32(3))
+utf824 := unsafe.Pointer(unsafe.StringData((payload).Code))
+pinner.Pin(utf824)
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16+1*4))) = uint32(uint32(len((payload).Code)))
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), 16)) = uint32(uintptr(uintptr(utf824)))
+utf825 := unsafe.Pointer(unsafe.StringData((payload).Text))
+pinner.Pin(utf825)
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16+3*4))) = uint32(uint32(len((payload).Text)))
+*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16+2*4))) = uint32(uintptr(uintptr(utf825)))
 
-			case witTypes.OptionSome:
-				payload := (payload).AfterMs.Some()
-				*(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16 + 4*4))) = int8(int32(1))
-				*(*int64)(unsafe.Add(unsafe.Pointer(exportReturnArea), (24 + 4*4))) = int64(payload)
+        
 
-			default:
-				panic("unreachable")
-			}
+default:
+        panic("unreachable")
+}
 
-		case hydra_actor_types.Failure_Suspend:
-			payload := payload.Suspend()
-			*(*int8)(unsafe.Add(unsafe.Pointer(exportReturnArea), 8)) = int8(int32(3))
-			utf824 := unsafe.Pointer(unsafe.StringData((payload).Code))
-			pinner.Pin(utf824)
-			*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16 + 1*4))) = uint32(uint32(len((payload).Code)))
-			*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), 16)) = uint32(uintptr(uintptr(utf824)))
-			utf825 := unsafe.Pointer(unsafe.StringData((payload).Text))
-			pinner.Pin(utf825)
-			*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16 + 3*4))) = uint32(uint32(len((payload).Text)))
-			*(*uint32)(unsafe.Add(unsafe.Pointer(exportReturnArea), (16 + 2*4))) = uint32(uintptr(uintptr(utf825)))
+        
+default:
+        panic("unreachable")
+}
+return exportReturnArea
 
-		default:
-			panic("unreachable")
-		}
-
-	default:
-		panic("unreachable")
-	}
-	return exportReturnArea
-
+        
 }
 
 //go:wasmexport cabi_post_hydra:actor/handler@0.1.0#handle
 func wasm_export_post_return_hydra_actor_handler_handle(result uintptr) {
-	syncExportPinner.Unpin()
+        syncExportPinner.Unpin()
 }
+
+
+
+

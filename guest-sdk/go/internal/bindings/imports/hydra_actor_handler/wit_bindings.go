@@ -6,7 +6,7 @@
 package hydra_actor_handler
 
 import (
-	"hydra-sdk/internal/bindings/imports/hydra_actor_types"
+        "hydra-sdk/internal/bindings/imports/hydra_actor_types"
 )
 
 type Message = hydra_actor_types.Message

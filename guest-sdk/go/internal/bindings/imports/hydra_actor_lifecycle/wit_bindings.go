@@ -6,7 +6,7 @@
 package hydra_actor_lifecycle
 
 import (
-	"hydra-sdk/internal/bindings/imports/hydra_actor_types"
+        "hydra-sdk/internal/bindings/imports/hydra_actor_types"
 )
 
 type Fault = hydra_actor_types.Fault

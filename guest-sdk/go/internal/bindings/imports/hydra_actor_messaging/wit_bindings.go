@@ -6,11 +6,11 @@
 package hydra_actor_messaging
 
 import (
-	witRuntime "hydra-sdk/internal/wit/runtime"
-	witTypes "hydra-sdk/internal/wit/types"
-	"hydra-sdk/internal/bindings/imports/hydra_actor_types"
-	"runtime"
-	"unsafe"
+        "hydra-sdk/internal/bindings/imports/hydra_actor_types"
+witRuntime "hydra-sdk/internal/wit/runtime"
+witTypes "hydra-sdk/internal/wit/types"
+"unsafe"
+"runtime"
 )
 
 type ActorId = hydra_actor_types.ActorId
@@ -18,205 +18,217 @@ type Headers = []witTypes.Tuple2[string, string]
 type Payload = hydra_actor_types.Payload
 
 const (
-	Priority_Normal uint8 = 0
-	Priority_High   uint8 = 1
-	Priority_Low    uint8 = 2
+        Priority_Normal uint8 = 0
+Priority_High uint8 = 1
+Priority_Low uint8 = 2
 )
-
 type Priority = uint8
 
 // How soon the receiver gets its turn among other actors; its own messages keep their order.
 type Options struct {
-	Headers  []witTypes.Tuple2[string, string]
-	Priority Priority
+        Headers []witTypes.Tuple2[string, string]
+Priority Priority
 }
 
 //go:wasmimport hydra:actor/messaging@0.1.0 send
-func wasm_import_send(arg0 uintptr, arg1 uint32, arg2 uintptr, arg3 uint32, arg4 uintptr, arg5 uint32, arg6 uintptr, arg7 uint32, arg8 int32, arg9 uintptr, arg10 uint32, arg11 int32)
+func wasm_import_send(arg0 uintptr, arg1 uint32, arg2 uintptr, arg3 uint32, arg4 uintptr, arg5 uint32, arg6 uintptr, arg7 uint32, arg8 int32, arg9 uintptr, arg10 uint32, arg11 int32) 
 
-func Send(to hydra_actor_types.ActorId, subject string, body []uint8, options witTypes.Option[Options]) {
-	pinner := &runtime.Pinner{}
-	defer pinner.Unpin()
 
-	utf8 := unsafe.Pointer(unsafe.StringData((to).Kind))
-	pinner.Pin(utf8)
-	utf80 := unsafe.Pointer(unsafe.StringData((to).Id))
-	pinner.Pin(utf80)
-	utf81 := unsafe.Pointer(unsafe.StringData(subject))
-	pinner.Pin(utf81)
-	data := unsafe.Pointer(unsafe.SliceData(body))
-	pinner.Pin(data)
-	var option int32
-	var option4 uintptr
-	var option5 uint32
-	var option6 int32
-	switch options.Tag() {
-	case witTypes.OptionNone:
+func Send(to hydra_actor_types.ActorId, subject string, body []uint8, options witTypes.Option[Options])  {
+        pinner := &runtime.Pinner{}
+defer pinner.Unpin()
 
-		option = int32(0)
-		option4 = 0
-		option5 = 0
-		option6 = 0
-	case witTypes.OptionSome:
-		payload := options.Some()
-		slice := (payload).Headers
-		length := uint32(len(slice))
-		result := witRuntime.Allocate(pinner, uintptr(length*(4*4)), 4)
-		for index, element := range slice {
-			base := unsafe.Add(result, index*(4*4))
-			utf82 := unsafe.Pointer(unsafe.StringData((element).F0))
-			pinner.Pin(utf82)
-			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uint32(len((element).F0)))
-			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 0)) = uint32(uintptr(uintptr(utf82)))
-			utf83 := unsafe.Pointer(unsafe.StringData((element).F1))
-			pinner.Pin(utf83)
-			*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len((element).F1)))
-			*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf83)))
+        
+        utf8 := unsafe.Pointer(unsafe.StringData((to).Kind))
+pinner.Pin(utf8)
+utf80 := unsafe.Pointer(unsafe.StringData((to).Id))
+pinner.Pin(utf80)
+utf81 := unsafe.Pointer(unsafe.StringData(subject))
+pinner.Pin(utf81)
+data := unsafe.Pointer(unsafe.SliceData(body))
+pinner.Pin(data)
+var option int32
+var option4 uintptr
+var option5 uint32
+var option6 int32
+switch options.Tag() {
+case witTypes.OptionNone:
+        
+        option = int32(0)
+option4 = 0
+option5 = 0
+option6 = 0
+case witTypes.OptionSome:
+        payload := options.Some()
+        slice := (payload).Headers
+length := uint32(len(slice))
+result := witRuntime.Allocate(pinner, uintptr(length * (4*4)), 4)
+for index, element := range slice {
+        base := unsafe.Add(result, index * (4*4))
+        utf82 := unsafe.Pointer(unsafe.StringData((element).F0))
+pinner.Pin(utf82)
+*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uint32(len((element).F0)))
+*(*uint32)(unsafe.Add(unsafe.Pointer(base), 0)) = uint32(uintptr(uintptr(utf82)))
+utf83 := unsafe.Pointer(unsafe.StringData((element).F1))
+pinner.Pin(utf83)
+*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3*4))) = uint32(uint32(len((element).F1)))
+*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2*4))) = uint32(uintptr(uintptr(utf83)))
 
-		}
+}
 
-		option = int32(1)
-		option4 = uintptr(result)
-		option5 = length
-		option6 = int32((payload).Priority)
-	default:
-		panic("unreachable")
-	}
-	wasm_import_send(uintptr(utf8), uint32(len((to).Kind)), uintptr(utf80), uint32(len((to).Id)), uintptr(utf81), uint32(len(subject)), uintptr(data), uint32(len(body)), option, option4, option5, option6)
+
+        option = int32(1)
+option4 = uintptr(result)
+option5 = length
+option6 = int32((payload).Priority)
+default:
+        panic("unreachable")
+}
+wasm_import_send(uintptr(utf8), uint32(len((to).Kind)), uintptr(utf80), uint32(len((to).Id)), uintptr(utf81), uint32(len(subject)), uintptr(data), uint32(len(body)), option, option4, option5, option6)
 
 }
 
 //go:wasmimport hydra:actor/messaging@0.1.0 request
-func wasm_import_request(arg0 uintptr, arg1 uint32, arg2 uintptr, arg3 uint32, arg4 uintptr, arg5 uint32, arg6 uintptr, arg7 uint32, arg8 int64, arg9 uintptr, arg10 uint32, arg11 int32, arg12 uintptr, arg13 uint32, arg14 int32, arg15 uintptr)
+func wasm_import_request(arg0 uintptr, arg1 uint32, arg2 uintptr, arg3 uint32, arg4 uintptr, arg5 uint32, arg6 uintptr, arg7 uint32, arg8 int64, arg9 uintptr, arg10 uint32, arg11 int32, arg12 uintptr, arg13 uint32, arg14 int32, arg15 uintptr) 
+
 
 func Request(to hydra_actor_types.ActorId, subject string, body []uint8, timeoutMs uint64, memo []uint8, options witTypes.Option[Options]) string {
-	pinner := &runtime.Pinner{}
-	defer pinner.Unpin()
+        pinner := &runtime.Pinner{}
+defer pinner.Unpin()
 
-	returnArea := uintptr(witRuntime.Allocate(pinner, (2 * 4), 4))
-	utf8 := unsafe.Pointer(unsafe.StringData((to).Kind))
-	pinner.Pin(utf8)
-	utf80 := unsafe.Pointer(unsafe.StringData((to).Id))
-	pinner.Pin(utf80)
-	utf81 := unsafe.Pointer(unsafe.StringData(subject))
-	pinner.Pin(utf81)
-	data := unsafe.Pointer(unsafe.SliceData(body))
-	pinner.Pin(data)
-	data2 := unsafe.Pointer(unsafe.SliceData(memo))
-	pinner.Pin(data2)
-	var option int32
-	var option5 uintptr
-	var option6 uint32
-	var option7 int32
-	switch options.Tag() {
-	case witTypes.OptionNone:
+        returnArea := uintptr(witRuntime.Allocate(pinner, (2*4), 4))
+        utf8 := unsafe.Pointer(unsafe.StringData((to).Kind))
+pinner.Pin(utf8)
+utf80 := unsafe.Pointer(unsafe.StringData((to).Id))
+pinner.Pin(utf80)
+utf81 := unsafe.Pointer(unsafe.StringData(subject))
+pinner.Pin(utf81)
+data := unsafe.Pointer(unsafe.SliceData(body))
+pinner.Pin(data)
+data2 := unsafe.Pointer(unsafe.SliceData(memo))
+pinner.Pin(data2)
+var option int32
+var option5 uintptr
+var option6 uint32
+var option7 int32
+switch options.Tag() {
+case witTypes.OptionNone:
+        
+        option = int32(0)
+option5 = 0
+option6 = 0
+option7 = 0
+case witTypes.OptionSome:
+        payload := options.Some()
+        slice := (payload).Headers
+length := uint32(len(slice))
+result := witRuntime.Allocate(pinner, uintptr(length * (4*4)), 4)
+for index, element := range slice {
+        base := unsafe.Add(result, index * (4*4))
+        utf83 := unsafe.Pointer(unsafe.StringData((element).F0))
+pinner.Pin(utf83)
+*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uint32(len((element).F0)))
+*(*uint32)(unsafe.Add(unsafe.Pointer(base), 0)) = uint32(uintptr(uintptr(utf83)))
+utf84 := unsafe.Pointer(unsafe.StringData((element).F1))
+pinner.Pin(utf84)
+*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3*4))) = uint32(uint32(len((element).F1)))
+*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2*4))) = uint32(uintptr(uintptr(utf84)))
 
-		option = int32(0)
-		option5 = 0
-		option6 = 0
-		option7 = 0
-	case witTypes.OptionSome:
-		payload := options.Some()
-		slice := (payload).Headers
-		length := uint32(len(slice))
-		result := witRuntime.Allocate(pinner, uintptr(length*(4*4)), 4)
-		for index, element := range slice {
-			base := unsafe.Add(result, index*(4*4))
-			utf83 := unsafe.Pointer(unsafe.StringData((element).F0))
-			pinner.Pin(utf83)
-			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uint32(len((element).F0)))
-			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 0)) = uint32(uintptr(uintptr(utf83)))
-			utf84 := unsafe.Pointer(unsafe.StringData((element).F1))
-			pinner.Pin(utf84)
-			*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len((element).F1)))
-			*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf84)))
+}
 
-		}
 
-		option = int32(1)
-		option5 = uintptr(result)
-		option6 = length
-		option7 = int32((payload).Priority)
-	default:
-		panic("unreachable")
-	}
-	wasm_import_request(uintptr(utf8), uint32(len((to).Kind)), uintptr(utf80), uint32(len((to).Id)), uintptr(utf81), uint32(len(subject)), uintptr(data), uint32(len(body)), int64(timeoutMs), uintptr(data2), uint32(len(memo)), option, option5, option6, option7, returnArea)
-	value := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4)))
-	result8 := value
-	return result8
+        option = int32(1)
+option5 = uintptr(result)
+option6 = length
+option7 = int32((payload).Priority)
+default:
+        panic("unreachable")
+}
+wasm_import_request(uintptr(utf8), uint32(len((to).Kind)), uintptr(utf80), uint32(len((to).Id)), uintptr(utf81), uint32(len(subject)), uintptr(data), uint32(len(body)), int64(timeoutMs), uintptr(data2), uint32(len(memo)), option, option5, option6, option7, returnArea)
+value := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4)))
+result8 := value;
+return result8
 
 }
 
 //go:wasmimport hydra:actor/messaging@0.1.0 answer
-func wasm_import_answer(arg0 uintptr, arg1 uint32, arg2 uintptr, arg3 uint32, arg4 uintptr, arg5 uint32)
+func wasm_import_answer(arg0 uintptr, arg1 uint32, arg2 uintptr, arg3 uint32, arg4 uintptr, arg5 uint32) 
 
-func Answer(replyToken string, answer hydra_actor_types.Payload) {
-	pinner := &runtime.Pinner{}
-	defer pinner.Unpin()
 
-	utf8 := unsafe.Pointer(unsafe.StringData(replyToken))
-	pinner.Pin(utf8)
-	slice := (answer).Headers
-	length := uint32(len(slice))
-	result := witRuntime.Allocate(pinner, uintptr(length*(4*4)), 4)
-	for index, element := range slice {
-		base := unsafe.Add(result, index*(4*4))
-		utf80 := unsafe.Pointer(unsafe.StringData((element).F0))
-		pinner.Pin(utf80)
-		*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uint32(len((element).F0)))
-		*(*uint32)(unsafe.Add(unsafe.Pointer(base), 0)) = uint32(uintptr(uintptr(utf80)))
-		utf81 := unsafe.Pointer(unsafe.StringData((element).F1))
-		pinner.Pin(utf81)
-		*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len((element).F1)))
-		*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf81)))
+func Answer(replyToken string, answer hydra_actor_types.Payload)  {
+        pinner := &runtime.Pinner{}
+defer pinner.Unpin()
 
-	}
+        
+        utf8 := unsafe.Pointer(unsafe.StringData(replyToken))
+pinner.Pin(utf8)
+slice := (answer).Headers
+length := uint32(len(slice))
+result := witRuntime.Allocate(pinner, uintptr(length * (4*4)), 4)
+for index, element := range slice {
+        base := unsafe.Add(result, index * (4*4))
+        utf80 := unsafe.Pointer(unsafe.StringData((element).F0))
+pinner.Pin(utf80)
+*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uint32(len((element).F0)))
+*(*uint32)(unsafe.Add(unsafe.Pointer(base), 0)) = uint32(uintptr(uintptr(utf80)))
+utf81 := unsafe.Pointer(unsafe.StringData((element).F1))
+pinner.Pin(utf81)
+*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3*4))) = uint32(uint32(len((element).F1)))
+*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2*4))) = uint32(uintptr(uintptr(utf81)))
 
-	data := unsafe.Pointer(unsafe.SliceData((answer).Body))
-	pinner.Pin(data)
-	wasm_import_answer(uintptr(utf8), uint32(len(replyToken)), uintptr(result), length, uintptr(data), uint32(len((answer).Body)))
+}
+
+data := unsafe.Pointer(unsafe.SliceData((answer).Body))
+pinner.Pin(data)
+wasm_import_answer(uintptr(utf8), uint32(len(replyToken)), uintptr(result), length, uintptr(data), uint32(len((answer).Body)))
 
 }
 
 //go:wasmimport hydra:actor/messaging@0.1.0 publish
-func wasm_import_publish(arg0 uintptr, arg1 uint32, arg2 uintptr, arg3 uint32, arg4 uintptr, arg5 uint32)
+func wasm_import_publish(arg0 uintptr, arg1 uint32, arg2 uintptr, arg3 uint32, arg4 uintptr, arg5 uint32) 
 
-func Publish(topic string, subject string, body []uint8) {
-	pinner := &runtime.Pinner{}
-	defer pinner.Unpin()
 
-	utf8 := unsafe.Pointer(unsafe.StringData(topic))
-	pinner.Pin(utf8)
-	utf80 := unsafe.Pointer(unsafe.StringData(subject))
-	pinner.Pin(utf80)
-	data := unsafe.Pointer(unsafe.SliceData(body))
-	pinner.Pin(data)
-	wasm_import_publish(uintptr(utf8), uint32(len(topic)), uintptr(utf80), uint32(len(subject)), uintptr(data), uint32(len(body)))
+func Publish(topic string, subject string, body []uint8)  {
+        pinner := &runtime.Pinner{}
+defer pinner.Unpin()
+
+        
+        utf8 := unsafe.Pointer(unsafe.StringData(topic))
+pinner.Pin(utf8)
+utf80 := unsafe.Pointer(unsafe.StringData(subject))
+pinner.Pin(utf80)
+data := unsafe.Pointer(unsafe.SliceData(body))
+pinner.Pin(data)
+wasm_import_publish(uintptr(utf8), uint32(len(topic)), uintptr(utf80), uint32(len(subject)), uintptr(data), uint32(len(body)))
 
 }
 
 //go:wasmimport hydra:actor/messaging@0.1.0 subscribe
-func wasm_import_subscribe(arg0 uintptr, arg1 uint32)
+func wasm_import_subscribe(arg0 uintptr, arg1 uint32) 
 
-func Subscribe(topic string) {
-	pinner := &runtime.Pinner{}
-	defer pinner.Unpin()
 
-	utf8 := unsafe.Pointer(unsafe.StringData(topic))
-	pinner.Pin(utf8)
-	wasm_import_subscribe(uintptr(utf8), uint32(len(topic)))
+func Subscribe(topic string)  {
+        pinner := &runtime.Pinner{}
+defer pinner.Unpin()
+
+        
+        utf8 := unsafe.Pointer(unsafe.StringData(topic))
+pinner.Pin(utf8)
+wasm_import_subscribe(uintptr(utf8), uint32(len(topic)))
 
 }
 
 //go:wasmimport hydra:actor/messaging@0.1.0 unsubscribe
-func wasm_import_unsubscribe(arg0 uintptr, arg1 uint32)
+func wasm_import_unsubscribe(arg0 uintptr, arg1 uint32) 
 
-func Unsubscribe(topic string) {
-	pinner := &runtime.Pinner{}
-	defer pinner.Unpin()
 
-	utf8 := unsafe.Pointer(unsafe.StringData(topic))
-	pinner.Pin(utf8)
-	wasm_import_unsubscribe(uintptr(utf8), uint32(len(topic)))
+func Unsubscribe(topic string)  {
+        pinner := &runtime.Pinner{}
+defer pinner.Unpin()
+
+        
+        utf8 := unsafe.Pointer(unsafe.StringData(topic))
+pinner.Pin(utf8)
+wasm_import_unsubscribe(uintptr(utf8), uint32(len(topic)))
 
 }

@@ -6,103 +6,109 @@
 package hydra_actor_runtime
 
 import (
-	witRuntime "hydra-sdk/internal/wit/runtime"
-	witTypes "hydra-sdk/internal/wit/types"
-	"hydra-sdk/internal/bindings/imports/hydra_actor_types"
-	"runtime"
-	"unsafe"
+        "hydra-sdk/internal/bindings/imports/hydra_actor_types"
+witRuntime "hydra-sdk/internal/wit/runtime"
+witTypes "hydra-sdk/internal/wit/types"
+"unsafe"
+"runtime"
 )
 
 type ActorId = hydra_actor_types.ActorId
 
 const (
-	Level_Trace uint8 = 0
-	Level_Debug uint8 = 1
-	Level_Info  uint8 = 2
-	Level_Warn  uint8 = 3
-	Level_Error uint8 = 4
+        Level_Trace uint8 = 0
+Level_Debug uint8 = 1
+Level_Info uint8 = 2
+Level_Warn uint8 = 3
+Level_Error uint8 = 4
 )
-
 type Level = uint8
 
 //go:wasmimport hydra:actor/runtime@0.1.0 self
-func wasm_import_self(arg0 uintptr)
+func wasm_import_self(arg0 uintptr) 
+
 
 func Self() hydra_actor_types.ActorId {
-	pinner := &runtime.Pinner{}
-	defer pinner.Unpin()
+        pinner := &runtime.Pinner{}
+defer pinner.Unpin()
 
-	returnArea := uintptr(witRuntime.Allocate(pinner, (4 * 4), 4))
-	wasm_import_self(returnArea)
-	value := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4)))
-	value0 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
-	result := hydra_actor_types.ActorId{Kind: value, Id: value0}
-	return result
+        returnArea := uintptr(witRuntime.Allocate(pinner, (4*4), 4))
+        wasm_import_self(returnArea)
+value := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4)))
+value0 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2*4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3*4))))
+result := hydra_actor_types.ActorId{Kind: value, Id: value0};
+return result
 
 }
 
 //go:wasmimport hydra:actor/runtime@0.1.0 log
-func wasm_import_log(arg0 int32, arg1 uintptr, arg2 uint32)
+func wasm_import_log(arg0 int32, arg1 uintptr, arg2 uint32) 
 
-func Log(level Level, text string) {
-	pinner := &runtime.Pinner{}
-	defer pinner.Unpin()
 
-	utf8 := unsafe.Pointer(unsafe.StringData(text))
-	pinner.Pin(utf8)
-	wasm_import_log(int32(level), uintptr(utf8), uint32(len(text)))
+func Log(level Level, text string)  {
+        pinner := &runtime.Pinner{}
+defer pinner.Unpin()
+
+        
+        utf8 := unsafe.Pointer(unsafe.StringData(text))
+pinner.Pin(utf8)
+wasm_import_log(int32(level), uintptr(utf8), uint32(len(text)))
 
 }
 
 //go:wasmimport hydra:actor/runtime@0.1.0 now-ms
 func wasm_import_now_ms() int64
 
-func NowMs() uint64 {
 
-	result := wasm_import_now_ms()
-	return uint64(result)
+func NowMs() uint64 {
+        
+        
+        result := wasm_import_now_ms()
+return uint64(result)
 
 }
 
 //go:wasmimport hydra:actor/runtime@0.1.0 random
-func wasm_import_random(arg0 int32, arg1 uintptr)
+func wasm_import_random(arg0 int32, arg1 uintptr) 
+
 
 func Random(len uint32) []uint8 {
-	pinner := &runtime.Pinner{}
-	defer pinner.Unpin()
+        pinner := &runtime.Pinner{}
+defer pinner.Unpin()
 
-	returnArea := uintptr(witRuntime.Allocate(pinner, (2 * 4), 4))
-	wasm_import_random(int32(len), returnArea)
-	value := unsafe.Slice((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4)))
-	result := value
-	return result
+        returnArea := uintptr(witRuntime.Allocate(pinner, (2*4), 4))
+        wasm_import_random(int32(len), returnArea)
+value := unsafe.Slice((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4)))
+result := value;
+return result
 
 }
 
 //go:wasmimport hydra:actor/runtime@0.1.0 config
-func wasm_import_config(arg0 uintptr, arg1 uint32, arg2 uintptr)
+func wasm_import_config(arg0 uintptr, arg1 uint32, arg2 uintptr) 
+
 
 func Config(key string) witTypes.Option[string] {
-	pinner := &runtime.Pinner{}
-	defer pinner.Unpin()
+        pinner := &runtime.Pinner{}
+defer pinner.Unpin()
 
-	returnArea := uintptr(witRuntime.Allocate(pinner, (3 * 4), 4))
-	utf8 := unsafe.Pointer(unsafe.StringData(key))
-	pinner.Pin(utf8)
-	wasm_import_config(uintptr(utf8), uint32(len(key)), returnArea)
-	var option witTypes.Option[string]
-	switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))) {
-	case 0:
+        returnArea := uintptr(witRuntime.Allocate(pinner, (3*4), 4))
+        utf8 := unsafe.Pointer(unsafe.StringData(key))
+pinner.Pin(utf8)
+wasm_import_config(uintptr(utf8), uint32(len(key)), returnArea)
+var option witTypes.Option[string]
+switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))) {
+case 0:
+        
+        option = witTypes.None[string]()
+case 1:
+        value := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2*4))))
 
-		option = witTypes.None[string]()
-	case 1:
-		value := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4))))
-
-		option = witTypes.Some[string](value)
-	default:
-		panic("unreachable")
-	}
-	result := option
-	return result
+        option = witTypes.Some[string](value)
+default:
+        panic("unreachable")
+}
+result := option;
+return result
 
 }

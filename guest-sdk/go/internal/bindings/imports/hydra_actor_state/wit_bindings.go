@@ -6,56 +6,62 @@
 package hydra_actor_state
 
 import (
-	witRuntime "hydra-sdk/internal/wit/runtime"
-	witTypes "hydra-sdk/internal/wit/types"
-	"runtime"
-	"unsafe"
+        witRuntime "hydra-sdk/internal/wit/runtime"
+witTypes "hydra-sdk/internal/wit/types"
+"unsafe"
+"runtime"
 )
 
+
 //go:wasmimport hydra:actor/state@0.1.0 get
-func wasm_import_get(arg0 uintptr)
+func wasm_import_get(arg0 uintptr) 
+
 
 func Get() witTypes.Option[[]uint8] {
-	pinner := &runtime.Pinner{}
-	defer pinner.Unpin()
+        pinner := &runtime.Pinner{}
+defer pinner.Unpin()
 
-	returnArea := uintptr(witRuntime.Allocate(pinner, (3 * 4), 4))
-	wasm_import_get(returnArea)
-	var option witTypes.Option[[]uint8]
-	switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))) {
-	case 0:
+        returnArea := uintptr(witRuntime.Allocate(pinner, (3*4), 4))
+        wasm_import_get(returnArea)
+var option witTypes.Option[[]uint8]
+switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))) {
+case 0:
+        
+        option = witTypes.None[[]uint8]()
+case 1:
+        value := unsafe.Slice((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2*4))))
 
-		option = witTypes.None[[]uint8]()
-	case 1:
-		value := unsafe.Slice((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4))))
-
-		option = witTypes.Some[[]uint8](value)
-	default:
-		panic("unreachable")
-	}
-	result := option
-	return result
+        option = witTypes.Some[[]uint8](value)
+default:
+        panic("unreachable")
+}
+result := option;
+return result
 
 }
 
 //go:wasmimport hydra:actor/state@0.1.0 set
-func wasm_import_set(arg0 uintptr, arg1 uint32)
+func wasm_import_set(arg0 uintptr, arg1 uint32) 
 
-func Set(bytes []uint8) {
-	pinner := &runtime.Pinner{}
-	defer pinner.Unpin()
 
-	data := unsafe.Pointer(unsafe.SliceData(bytes))
-	pinner.Pin(data)
-	wasm_import_set(uintptr(data), uint32(len(bytes)))
+func Set(bytes []uint8)  {
+        pinner := &runtime.Pinner{}
+defer pinner.Unpin()
+
+        
+        data := unsafe.Pointer(unsafe.SliceData(bytes))
+pinner.Pin(data)
+wasm_import_set(uintptr(data), uint32(len(bytes)))
 
 }
 
 //go:wasmimport hydra:actor/state@0.1.0 delete
-func wasm_import_delete()
+func wasm_import_delete() 
 
-func Delete() {
 
-	wasm_import_delete()
+func Delete()  {
+        
+        
+        wasm_import_delete()
 
 }

@@ -6,142 +6,150 @@
 package hydra_actor_timers
 
 import (
-	witTypes "hydra-sdk/internal/wit/types"
-	"runtime"
-	"unsafe"
+        witTypes "hydra-sdk/internal/wit/types"
+"unsafe"
+"runtime"
 )
 
+
 const (
-	Schedule_AtMs    uint8 = 0
-	Schedule_AfterMs uint8 = 1
-	Schedule_EveryMs uint8 = 2
-	Schedule_Cron    uint8 = 3
+Schedule_AtMs uint8 = 0
+Schedule_AfterMs uint8 = 1
+Schedule_EveryMs uint8 = 2
+Schedule_Cron uint8 = 3
 )
 
 // cron: 5 or 6 fields, and an IANA time zone. every-ms: 1,000 at least.
 type Schedule struct {
-	tag   uint8
-	value any
+        tag uint8
+        value any
 }
 
 func (self Schedule) Tag() uint8 {
-	return self.tag
+        return self.tag
 }
 
-func (self Schedule) AtMs() uint64 {
-	if self.tag != Schedule_AtMs {
-		panic("tag mismatch")
-	}
-	return self.value.(uint64)
+
+                            func (self Schedule) AtMs() uint64 {
+        if self.tag != Schedule_AtMs {
+                panic("tag mismatch")
+        }
+        return self.value.(uint64)
 }
 
-func (self Schedule) AfterMs() uint64 {
-	if self.tag != Schedule_AfterMs {
-		panic("tag mismatch")
-	}
-	return self.value.(uint64)
+                            func (self Schedule) AfterMs() uint64 {
+        if self.tag != Schedule_AfterMs {
+                panic("tag mismatch")
+        }
+        return self.value.(uint64)
 }
 
-func (self Schedule) EveryMs() uint64 {
-	if self.tag != Schedule_EveryMs {
-		panic("tag mismatch")
-	}
-	return self.value.(uint64)
+                            func (self Schedule) EveryMs() uint64 {
+        if self.tag != Schedule_EveryMs {
+                panic("tag mismatch")
+        }
+        return self.value.(uint64)
 }
 
-func (self Schedule) Cron() witTypes.Tuple2[string, string] {
-	if self.tag != Schedule_Cron {
-		panic("tag mismatch")
-	}
-	return self.value.(witTypes.Tuple2[string, string])
+                            func (self Schedule) Cron() witTypes.Tuple2[string, string] {
+        if self.tag != Schedule_Cron {
+                panic("tag mismatch")
+        }
+        return self.value.(witTypes.Tuple2[string, string])
 }
 
 func MakeScheduleAtMs(value uint64) Schedule {
-	return Schedule{Schedule_AtMs, value}
+        return Schedule{Schedule_AtMs, value}
 }
 func MakeScheduleAfterMs(value uint64) Schedule {
-	return Schedule{Schedule_AfterMs, value}
+        return Schedule{Schedule_AfterMs, value}
 }
 func MakeScheduleEveryMs(value uint64) Schedule {
-	return Schedule{Schedule_EveryMs, value}
+        return Schedule{Schedule_EveryMs, value}
 }
 func MakeScheduleCron(value witTypes.Tuple2[string, string]) Schedule {
-	return Schedule{Schedule_Cron, value}
+        return Schedule{Schedule_Cron, value}
 }
 
+
+
 //go:wasmimport hydra:actor/timers@0.1.0 set
-func wasm_import_set(arg0 uintptr, arg1 uint32, arg2 int32, arg3 int64, arg4 uint32, arg5 uintptr, arg6 uint32, arg7 uintptr, arg8 uint32)
+func wasm_import_set(arg0 uintptr, arg1 uint32, arg2 int32, arg3 int64, arg4 uint32, arg5 uintptr, arg6 uint32, arg7 uintptr, arg8 uint32) 
 
-func Set(name string, when Schedule, body []uint8) {
-	pinner := &runtime.Pinner{}
-	defer pinner.Unpin()
 
-	utf8 := unsafe.Pointer(unsafe.StringData(name))
-	pinner.Pin(utf8)
-	var variant int32
-	var variant2 int64
-	var variant3 uint32
-	var variant4 uintptr
-	var variant5 uint32
-	switch when.Tag() {
-	case Schedule_AtMs:
-		payload := when.AtMs()
+func Set(name string, when Schedule, body []uint8)  {
+        pinner := &runtime.Pinner{}
+defer pinner.Unpin()
 
-		variant = int32(0)
-		variant2 = int64(payload)
-		variant3 = 0
-		variant4 = 0
-		variant5 = 0
+        
+        utf8 := unsafe.Pointer(unsafe.StringData(name))
+pinner.Pin(utf8)
+var variant int32
+var variant2 int64
+var variant3 uint32
+var variant4 uintptr
+var variant5 uint32
+switch when.Tag() {
+case Schedule_AtMs:
+        payload := when.AtMs()
+        
+        variant = int32(0)
+variant2 = int64(payload)
+variant3 = 0
+variant4 = 0
+variant5 = 0
 
-	case Schedule_AfterMs:
-		payload := when.AfterMs()
+case Schedule_AfterMs:
+        payload := when.AfterMs()
+        
+        variant = int32(1)
+variant2 = int64(payload)
+variant3 = 0
+variant4 = 0
+variant5 = 0
 
-		variant = int32(1)
-		variant2 = int64(payload)
-		variant3 = 0
-		variant4 = 0
-		variant5 = 0
+case Schedule_EveryMs:
+        payload := when.EveryMs()
+        
+        variant = int32(2)
+variant2 = int64(payload)
+variant3 = 0
+variant4 = 0
+variant5 = 0
 
-	case Schedule_EveryMs:
-		payload := when.EveryMs()
+case Schedule_Cron:
+        payload := when.Cron()
+        utf80 := unsafe.Pointer(unsafe.StringData((payload).F0))
+pinner.Pin(utf80)
+utf81 := unsafe.Pointer(unsafe.StringData((payload).F1))
+pinner.Pin(utf81)
 
-		variant = int32(2)
-		variant2 = int64(payload)
-		variant3 = 0
-		variant4 = 0
-		variant5 = 0
+        variant = int32(3)
+variant2 = int64(uintptr(utf80))
+variant3 = uint32(len((payload).F0))
+variant4 = uintptr(utf81)
+variant5 = uint32(len((payload).F1))
 
-	case Schedule_Cron:
-		payload := when.Cron()
-		utf80 := unsafe.Pointer(unsafe.StringData((payload).F0))
-		pinner.Pin(utf80)
-		utf81 := unsafe.Pointer(unsafe.StringData((payload).F1))
-		pinner.Pin(utf81)
-
-		variant = int32(3)
-		variant2 = int64(uintptr(utf80))
-		variant3 = uint32(len((payload).F0))
-		variant4 = uintptr(utf81)
-		variant5 = uint32(len((payload).F1))
-
-	default:
-		panic("unreachable")
-	}
-	data := unsafe.Pointer(unsafe.SliceData(body))
-	pinner.Pin(data)
-	wasm_import_set(uintptr(utf8), uint32(len(name)), variant, variant2, variant3, variant4, variant5, uintptr(data), uint32(len(body)))
+default:
+        panic("unreachable")
+}
+data := unsafe.Pointer(unsafe.SliceData(body))
+pinner.Pin(data)
+wasm_import_set(uintptr(utf8), uint32(len(name)), variant, variant2, variant3, variant4, variant5, uintptr(data), uint32(len(body)))
 
 }
 
 //go:wasmimport hydra:actor/timers@0.1.0 cancel
-func wasm_import_cancel(arg0 uintptr, arg1 uint32)
+func wasm_import_cancel(arg0 uintptr, arg1 uint32) 
 
-func Cancel(name string) {
-	pinner := &runtime.Pinner{}
-	defer pinner.Unpin()
 
-	utf8 := unsafe.Pointer(unsafe.StringData(name))
-	pinner.Pin(utf8)
-	wasm_import_cancel(uintptr(utf8), uint32(len(name)))
+func Cancel(name string)  {
+        pinner := &runtime.Pinner{}
+defer pinner.Unpin()
+
+        
+        utf8 := unsafe.Pointer(unsafe.StringData(name))
+pinner.Pin(utf8)
+wasm_import_cancel(uintptr(utf8), uint32(len(name)))
 
 }

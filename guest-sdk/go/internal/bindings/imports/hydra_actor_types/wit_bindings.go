@@ -6,199 +6,208 @@
 package hydra_actor_types
 
 import (
-	witTypes "hydra-sdk/internal/wit/types"
+        witTypes "hydra-sdk/internal/wit/types"
 )
+
 
 // Who: the kind names the component that handles it, the id is the actor within its kind.
 type ActorId struct {
-	Kind string
-	Id   string
+        Kind string
+Id string
 }
-
 // Names `[A-Za-z0-9-]+`, case-insensitive; `hydra-…` is the host's. `content-type` travels here.
 type Headers = []witTypes.Tuple2[string, string]
 
 type Payload struct {
-	Headers []witTypes.Tuple2[string, string]
-	Body    []uint8
+        Headers []witTypes.Tuple2[string, string]
+Body []uint8
 }
 
 // What went wrong, for programs (`code`, e.g. "insufficient-funds") and for people.
 type Fault struct {
-	Code string
-	Text string
+        Code string
+Text string
 }
 
 const (
-	Ending_Replied  uint8 = 0
-	Ending_Done     uint8 = 1
-	Ending_Refused  uint8 = 2
-	Ending_Failed   uint8 = 3
-	Ending_TimedOut uint8 = 4
+Ending_Replied uint8 = 0
+Ending_Done uint8 = 1
+Ending_Refused uint8 = 2
+Ending_Failed uint8 = 3
+Ending_TimedOut uint8 = 4
 )
 
 type Ending struct {
-	tag   uint8
-	value any
+        tag uint8
+        value any
 }
 
 func (self Ending) Tag() uint8 {
-	return self.tag
+        return self.tag
 }
 
-func (self Ending) Refused() Fault {
-	if self.tag != Ending_Refused {
-		panic("tag mismatch")
-	}
-	return self.value.(Fault)
+
+                            func (self Ending) Refused() Fault {
+        if self.tag != Ending_Refused {
+                panic("tag mismatch")
+        }
+        return self.value.(Fault)
 }
 
-func (self Ending) Failed() Fault {
-	if self.tag != Ending_Failed {
-		panic("tag mismatch")
-	}
-	return self.value.(Fault)
+                            func (self Ending) Failed() Fault {
+        if self.tag != Ending_Failed {
+                panic("tag mismatch")
+        }
+        return self.value.(Fault)
 }
 
 func MakeEndingReplied() Ending {
-	return Ending{Ending_Replied, nil}
+        return Ending{Ending_Replied, nil}
 }
 func MakeEndingDone() Ending {
-	return Ending{Ending_Done, nil}
+        return Ending{Ending_Done, nil}
 }
 func MakeEndingRefused(value Fault) Ending {
-	return Ending{Ending_Refused, value}
+        return Ending{Ending_Refused, value}
 }
 func MakeEndingFailed(value Fault) Ending {
-	return Ending{Ending_Failed, value}
+        return Ending{Ending_Failed, value}
 }
 func MakeEndingTimedOut() Ending {
-	return Ending{Ending_TimedOut, nil}
+        return Ending{Ending_TimedOut, nil}
 }
 
+
+
 type Answer struct {
-	Token string
-	// The bytes given to `request`: context without a place in the state.
-	Memo   []uint8
-	Ending Ending
+        Token string
+// The bytes given to `request`: context without a place in the state.
+Memo []uint8
+Ending Ending
 }
 
 type Message struct {
-	// Unique, the same on every redelivery and retry: usable as an idempotency key outside.
-	Id string
-	// none: sent from outside.
-	Sender witTypes.Option[ActorId]
-	// What it is, e.g. "deposit". With a colon it is the host's own: "timer:NAME", "topic:NAME", "answer:".
-	Subject string
-	Headers []witTypes.Tuple2[string, string]
-	Body    []uint8
-	// When the log stored it, Unix milliseconds.
-	AcceptedAtMs uint64
-	// 1 for the first try of this turn.
-	Attempt uint32
-	// Someone waits for the outcome; keep it to answer in a later turn.
-	ReplyToken witTypes.Option[string]
-	// This message ends a request that this actor made; its body and headers are the answer's.
-	Answer witTypes.Option[Answer]
+        // Unique, the same on every redelivery and retry: usable as an idempotency key outside.
+Id string
+// none: sent from outside.
+Sender witTypes.Option[ActorId]
+// What it is, e.g. "deposit". With a colon it is the host's own: "timer:NAME", "topic:NAME", "answer:".
+Subject string
+Headers []witTypes.Tuple2[string, string]
+Body []uint8
+// When the log stored it, Unix milliseconds.
+AcceptedAtMs uint64
+// 1 for the first try of this turn.
+Attempt uint32
+// Someone waits for the outcome; keep it to answer in a later turn.
+ReplyToken witTypes.Option[string]
+// This message ends a request that this actor made; its body and headers are the answer's.
+Answer witTypes.Option[Answer]
 }
 
 const (
-	// Done; a waiting caller gets an empty "done".
-	Outcome_Done  uint8 = 0
-	Outcome_Reply uint8 = 1
-	// The caller goes on waiting, until `messaging.answer` or its time-out.
-	Outcome_Later uint8 = 2
+// Done; a waiting caller gets an empty "done".
+Outcome_Done uint8 = 0
+Outcome_Reply uint8 = 1
+// The caller goes on waiting, until `messaging.answer` or its time-out.
+Outcome_Later uint8 = 2
 )
 
 type Outcome struct {
-	tag   uint8
-	value any
+        tag uint8
+        value any
 }
 
 func (self Outcome) Tag() uint8 {
-	return self.tag
+        return self.tag
 }
 
-func (self Outcome) Reply() Payload {
-	if self.tag != Outcome_Reply {
-		panic("tag mismatch")
-	}
-	return self.value.(Payload)
+
+                            func (self Outcome) Reply() Payload {
+        if self.tag != Outcome_Reply {
+                panic("tag mismatch")
+        }
+        return self.value.(Payload)
 }
 
 func MakeOutcomeDone() Outcome {
-	return Outcome{Outcome_Done, nil}
+        return Outcome{Outcome_Done, nil}
 }
 func MakeOutcomeReply(value Payload) Outcome {
-	return Outcome{Outcome_Reply, value}
+        return Outcome{Outcome_Reply, value}
 }
 func MakeOutcomeLater() Outcome {
-	return Outcome{Outcome_Later, nil}
+        return Outcome{Outcome_Later, nil}
 }
 
+
+
 type Retry struct {
-	Fault   Fault
-	AfterMs witTypes.Option[uint64]
+        Fault Fault
+AfterMs witTypes.Option[uint64]
 }
 
 const (
-	// The caller's mistake: it is answered with the fault. Nobody waits (a plain send): a dead letter.
-	Failure_Refuse uint8 = 0
-	// This message can never be handled: a dead letter, and the caller is answered.
-	Failure_Fail uint8 = 1
-	// May work later: the same message again, in order, after the policy's backoff or this long.
-	Failure_Retry uint8 = 2
-	// Nothing can be handled until a human acts (e.g. the state does not decode): the actor is suspended, its messages wait.
-	Failure_Suspend uint8 = 3
+// The caller's mistake: it is answered with the fault. Nobody waits (a plain send): a dead letter.
+Failure_Refuse uint8 = 0
+// This message can never be handled: a dead letter, and the caller is answered.
+Failure_Fail uint8 = 1
+// May work later: the same message again, in order, after the policy's backoff or this long.
+Failure_Retry uint8 = 2
+// Nothing can be handled until a human acts (e.g. the state does not decode): the actor is suspended, its messages wait.
+Failure_Suspend uint8 = 3
 )
 
 // The turn's effects are dropped in every case. The host's policy for the kind refines what follows.
 type Failure struct {
-	tag   uint8
-	value any
+        tag uint8
+        value any
 }
 
 func (self Failure) Tag() uint8 {
-	return self.tag
+        return self.tag
 }
 
-func (self Failure) Refuse() Fault {
-	if self.tag != Failure_Refuse {
-		panic("tag mismatch")
-	}
-	return self.value.(Fault)
+
+                            func (self Failure) Refuse() Fault {
+        if self.tag != Failure_Refuse {
+                panic("tag mismatch")
+        }
+        return self.value.(Fault)
 }
 
-func (self Failure) Fail() Fault {
-	if self.tag != Failure_Fail {
-		panic("tag mismatch")
-	}
-	return self.value.(Fault)
+                            func (self Failure) Fail() Fault {
+        if self.tag != Failure_Fail {
+                panic("tag mismatch")
+        }
+        return self.value.(Fault)
 }
 
-func (self Failure) Retry() Retry {
-	if self.tag != Failure_Retry {
-		panic("tag mismatch")
-	}
-	return self.value.(Retry)
+                            func (self Failure) Retry() Retry {
+        if self.tag != Failure_Retry {
+                panic("tag mismatch")
+        }
+        return self.value.(Retry)
 }
 
-func (self Failure) Suspend() Fault {
-	if self.tag != Failure_Suspend {
-		panic("tag mismatch")
-	}
-	return self.value.(Fault)
+                            func (self Failure) Suspend() Fault {
+        if self.tag != Failure_Suspend {
+                panic("tag mismatch")
+        }
+        return self.value.(Fault)
 }
 
 func MakeFailureRefuse(value Fault) Failure {
-	return Failure{Failure_Refuse, value}
+        return Failure{Failure_Refuse, value}
 }
 func MakeFailureFail(value Fault) Failure {
-	return Failure{Failure_Fail, value}
+        return Failure{Failure_Fail, value}
 }
 func MakeFailureRetry(value Retry) Failure {
-	return Failure{Failure_Retry, value}
+        return Failure{Failure_Retry, value}
 }
 func MakeFailureSuspend(value Fault) Failure {
-	return Failure{Failure_Suspend, value}
+        return Failure{Failure_Suspend, value}
 }
+
+

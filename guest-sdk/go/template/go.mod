@@ -1,0 +1,7 @@
+module {{name}}
+
+go 1.24
+
+require hydra-sdk v0.0.0
+
+replace hydra-sdk => ./hydra-sdk
