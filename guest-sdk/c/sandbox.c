@@ -50,17 +50,21 @@ void free(void *memory) {
     (void)memory;
 }
 
-/* After the host took the result, nothing of the turn is needed any more. These take the place of the generated ones. */
+/* After the host took the result, nothing of the turn is needed any more. These take the place of the generated ones, whose
+ * names as exports would go with them. */
+__attribute__((export_name("cabi_post_hydra:actor/handler@0.1.0#handle")))
 void __wasm_export_exports_hydra_actor_handler_handle_post_return(uint8_t *result) {
     (void)result;
     hydra_arena_reset(arena_start());
 }
 
+__attribute__((export_name("cabi_post_hydra:actor/lifecycle@0.1.0#migrate")))
 void __wasm_export_exports_hydra_actor_lifecycle_migrate_post_return(uint8_t *result) {
     (void)result;
     hydra_arena_reset(arena_start());
 }
 
+__attribute__((export_name("cabi_post_hydra:actor/lifecycle@0.1.0#describe")))
 void __wasm_export_exports_hydra_actor_lifecycle_describe_post_return(uint8_t *result) {
     (void)result;
     hydra_arena_reset(arena_start());

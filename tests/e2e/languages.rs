@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 /// Messages after which a guest that leaks or trips over its collector has done so.
 const MANY: usize = 20_000;
+/// Messages of the largest size, which together are many times an instance's memory.
+const LARGE: usize = 300;
 /// Asks under way at once.
 const AT_ONCE: usize = 32;
 
@@ -50,10 +52,17 @@ async fn a_counter_counts(kind: &str) -> Result<()> {
         (422, json!("body-does-not-decode"))
     );
 
-    let path = format!("{kind}/many/add");
-    let asks = stream::iter(0..MANY)
-        .map(|_| async { host.ask(&path, "1").await?.error_for_status().map_err(anyhow::Error::from) });
-    asks.buffer_unordered(AT_ONCE).try_for_each(|_| std::future::ready(Ok(()))).await?;
+    // Side by side, so that one instance handles many: what it keeps of each would fill its memory.
+    let large = format!("{kind}/large/add");
+    let asks = stream::iter(0..LARGE)
+        .map(|_| async { Ok::<_, anyhow::Error>(host.ask(&large, vec![b' '; 262_144]).await?.status()) });
+    let answers: Vec<_> = asks.buffer_unordered(AT_ONCE).try_collect().await?;
+    assert!(answers.iter().all(|status| *status == 422), "{answers:?}");
+
+    let many = format!("{kind}/many/add");
+    let asks = stream::iter(0..MANY).map(|_| async { Ok::<_, anyhow::Error>(host.ask(&many, "1").await?.status()) });
+    let answers: Vec<_> = asks.buffer_unordered(AT_ONCE).try_collect().await?;
+    assert!(answers.iter().all(|status| *status == 200));
     assert_eq!(host.hydra(&["ask", &format!("{kind}/many"), "get"])?, MANY.to_string());
     assert_eq!(host.dead_letters(0)?.len(), 0, "nothing trapped");
     Ok(())

@@ -9,7 +9,7 @@ const IGNORE: &str = concat!("#[", "ignore");
 /// First folder of a path that exists on one machine only.
 const PRIVATE_FOLDERS: [&str; 4] = ["home", "root", "Users", "work"];
 /// Hosts that a committed address may name: this machine, names made for examples, and places to read on.
-const HOSTS: [&str; 14] = [
+const HOSTS: [&str; 15] = [
     "127.0.0.1",
     "0.0.0.0",
     "[::1]",
@@ -19,6 +19,7 @@ const HOSTS: [&str; 14] = [
     "docs.rs",
     "github.com",
     "go.dev",
+    "pkg.go.dev",
     "www.apache.org",
     "rustup.rs",
     "spdx.org",
