@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::backend::{Delivery, Error, Notice, Queue};
 use crate::bucket::Bucket;
 use crate::commit::{self, Committed, Draft, LoadError, Loaded};
+use crate::crash::{self, Step};
 use crate::digest::Digest;
 use crate::effects::Fault;
 use crate::failure::History;
@@ -308,6 +309,7 @@ impl Activation {
                 }
             }
         }
+        crash::at(Step::TurnsDone);
         self.bucket.done(handled.iter().map(|waiting| waiting.delivery.seq));
         Ok(true)
     }

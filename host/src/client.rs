@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{self, Backend, NewMessage, Notice};
+use crate::crash::{self, Step};
 use crate::guard::lock;
 use crate::id::ActorId;
 use crate::message::{Answer, Headers, KEY_BYTES_MAX, Message, REPLY_CHANNEL};
@@ -241,7 +242,10 @@ impl Inner {
         let new = NewMessage::to_inbox(message, Some(self.backend.log.now()?));
         let pace = ExponentialBuilder::new().with_min_delay(REPEAT_AFTER).with_max_times(REPEATS);
         let append = || async { self.backend.log.append(vec![new.clone()]).await.map(drop) };
-        append.retry(pace).when(|error| matches!(error, backend::Error::Unknown { .. })).await
+        crash::at(Step::BeforeAccept);
+        append.retry(pace).when(|error| matches!(error, backend::Error::Unknown { .. })).await?;
+        crash::at(Step::Accepted);
+        Ok(())
     }
 
     fn receive(&self, notice: &Notice) {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::backend::{Backend, Error, Expect, NewMessage, Notice, Put, Queue};
 use crate::bucket::Bucket;
+use crate::crash::{self, Step};
 use crate::deadletter;
 use crate::effects::StateChange;
 use crate::id::{ActorId, Cursor, Revision};
@@ -121,11 +122,13 @@ pub(crate) async fn commit(
     let mut record = draft.record;
     record.epoch = bucket.epoch;
     record.committed = bucket.now().await?;
+    crash::at(Step::BeforeRecord);
     match store(bucket, actor, loaded.revision, &record).await {
         Ok(Put::Refused) => Ok(Committed::Refused),
         Err(error @ Error::TooLarge { .. }) => Ok(Committed::TooLarge(error)),
         Err(error) => Err(error),
         Ok(Put::Written(revision)) => {
+            crash::at(Step::RecordWritten);
             hand_over(bucket, actor, &record).await?;
             record.outbox = Vec::new();
             Ok(Committed::Done(Box::new(Loaded { record, revision: Some(revision) })))
@@ -167,10 +170,12 @@ pub(crate) async fn hand_over(bucket: &Bucket, actor: &ActorId, record: &Record)
     let backend = &bucket.context.backend;
     let mut messages = Vec::new();
     for (index, entry) in record.outbox.iter().enumerate() {
+        crash::at(Step::OutboxEntry);
         match entry {
             Entry::Answer { reply, answer } => {
                 let (headers, body) = answer.to_wire();
                 backend.log.notify(Notice { channel: reply.clone(), headers, body });
+                crash::at(Step::Answered);
             }
             Entry::Send { .. } => {
                 messages.extend(record.cursor.and_then(|cursor| outgoing(actor, record, cursor, index, entry)))
@@ -187,7 +192,10 @@ pub(crate) async fn hand_over(bucket: &Bucket, actor: &ActorId, record: &Record)
         }
     }
     if !messages.is_empty() {
+        crash::at(Step::BeforeOutbox);
         bucket.patiently("outbox", || append(backend, &messages)).await?;
+        let moved = messages.iter().any(|message| message.queue == Queue::DeadLetters);
+        crash::at(if moved { Step::DeadLetterMoved } else { Step::OutboxStored });
     }
     Ok(())
 }
@@ -233,6 +241,7 @@ pub(crate) async fn load(bucket: &Bucket, actor: &ActorId) -> Result<Loaded, Loa
         hand_over(bucket, actor, &record).await?;
     }
     record.outbox = Vec::new();
+    crash::at(Step::RecordLoaded);
     Ok(Loaded { record, revision: Some(entry.revision) })
 }
 

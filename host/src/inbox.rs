@@ -16,6 +16,7 @@ use crate::activation::{Activation, tell_suspended};
 use crate::backend::{Delivery, Error, Expect, Inbox, Put};
 use crate::bucket::{Bucket, Context, claim_key};
 use crate::clock::Time;
+use crate::crash::{self, Step};
 use crate::id::{ActorId, BucketId, Epoch, Seq};
 use crate::mailbox::Waiting;
 use crate::message::{Headers, Problem};
@@ -46,7 +47,9 @@ pub(crate) async fn claim(context: &Arc<Context>, id: BucketId, node: &str) -> R
         }
     };
     let epoch = Epoch(revision.0);
+    crash::at(Step::ClaimWritten);
     let inbox = context.backend.log.inbox(id, epoch).await?;
+    crash::at(Step::InboxOpened);
     let bucket = Arc::new(Bucket::new(id, epoch, inbox.floor(), context.clone()));
     context.oldest.note(id, None);
     Ok(Loop { bucket, inbox, floors: VecDeque::new(), held: None })
@@ -113,6 +116,7 @@ impl Loop {
 
     /// Brings a message to its actor, or leaves it in the log for later.
     fn route(&mut self, delivery: Delivery) {
+        crash::at(Step::MessagePulled);
         if is_operation(&delivery.headers) {
             let actor = delivery.to.clone();
             let begins = self.bucket.mailboxes().push_operator(delivery);
@@ -172,8 +176,12 @@ impl Loop {
         if watermark <= self.bucket.floor() {
             return;
         }
+        crash::at(Step::BeforeAck);
         match self.inbox.ack(watermark).await {
-            Ok(()) => self.bucket.set_floor(watermark),
+            Ok(()) => {
+                crash::at(Step::Acknowledged);
+                self.bucket.set_floor(watermark);
+            }
             Err(error) => {
                 tracing::warn!(%error, bucket = %self.bucket.id, "cannot acknowledge: the next time covers it")
             }
@@ -195,8 +203,12 @@ impl Loop {
             |(noted, time, _): &&(Instant, Time, Seq)| noted.elapsed() >= context.retention && *time < needed_from;
         let past = self.floors.iter().take_while(is_past).count();
         let Some(&(_, _, seq)) = past.checked_sub(1).and_then(|last| self.floors.get(last)) else { return };
+        crash::at(Step::BeforeTrim);
         match self.inbox.trim(seq).await {
-            Ok(()) => drop(self.floors.drain(..past)),
+            Ok(()) => {
+                crash::at(Step::Trimmed);
+                self.floors.drain(..past);
+            }
             Err(error) => tracing::warn!(%error, bucket = %self.bucket.id, "cannot trim: the next time covers it"),
         }
     }

@@ -15,6 +15,7 @@ use crate::backend::{Backend, Error, Expect, Put};
 use crate::bucket::{Context, Oldest, RecordSize, Vitals};
 use crate::client::Client;
 use crate::config::Config;
+use crate::crash::{self, Step};
 use crate::inbox;
 use crate::message::Headers;
 use crate::random::Random;
@@ -111,10 +112,12 @@ impl Node {
     /// What could not be finished is done by the next host.
     pub async fn drain(&self, limit: Duration) {
         self.context.draining.cancel();
+        crash::at(Step::DrainBegun);
         self.context.tasks.close();
         if tokio::time::timeout(limit, self.context.tasks.wait()).await.is_err() {
             tracing::warn!(unfinished = self.context.tasks.len(), "draining took too long: the next host goes on");
         }
+        crash::at(Step::Drained);
         self.kill();
         self.loops.close();
         self.loops.wait().await;
