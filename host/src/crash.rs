@@ -45,7 +45,8 @@ macro_rules! steps {
 
 steps! {
     ClaimWritten "claim-written" "The ownership row names this host; the bucket is not open yet."
-    InboxOpened "inbox-opened" "The bucket is open at its floor; nothing was pulled."
+    InboxOpened "inbox-opened" "The bucket is open at its floor; earlier owners are not turned out yet."
+    InboxSettled "inbox-settled" "Earlier owners are turned out; nothing was pulled."
     BeforeAccept "before-accept" "A message from outside is checked; the log does not have it."
     Accepted "accepted" "The log has a message from outside; its sender does not know."
     MessagePulled "message-pulled" "A message was pulled from its bucket; its actor does not know."

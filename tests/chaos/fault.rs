@@ -9,6 +9,8 @@ use hydra::crash::Step;
 const STARTING: Duration = Duration::from_millis(60);
 /// Most claims that a start makes: one for each bucket.
 const BUCKETS: u64 = 16;
+/// Records that are surely loaded after a start: then they are in memory.
+const RECORDS: u64 = 8;
 
 /// What happens to a host.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +53,8 @@ pub(crate) fn kills(count: u64, random: &mut Rng) -> Vec<Fault> {
 pub(crate) fn crashes(step: Step, count: u64, random: &mut Rng) -> Vec<Fault> {
     let nth = |which: u64, random: &mut Rng| match (which, step) {
         (0, _) | (_, Step::DrainBegun | Step::Drained) => 1,
-        (_, Step::ClaimWritten | Step::InboxOpened) => random.u64(2..=BUCKETS),
+        (_, Step::ClaimWritten | Step::InboxOpened | Step::InboxSettled) => random.u64(2..=BUCKETS),
+        (_, Step::RecordLoaded) => random.u64(2..=RECORDS),
         _ => random.u64(2..=40),
     };
     (0..count).map(|which| Fault::CrashAt { step, nth: nth(which, random) }).collect()
