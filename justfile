@@ -25,6 +25,22 @@ test: setup samples build
 sim seed="0" scenario="everything":
     HYDRA_SIM_SEED="$1" HYDRA_SIM_SCENARIO="$2" cargo test -p hydra-tests --test sim replay -- --nocapture
 
+# Kill real hosts under load, so many times in each way: `just chaos --kills 1000 [--seed 7] [--only TEST]`
+chaos *flags: samples build
+    #!/bin/sh
+    set -eu
+    only=
+    while [ $# -gt 0 ]; do
+      case $1 in
+        --kills) export HYDRA_CHAOS_KILLS="$2" ;;
+        --seed) export HYDRA_CHAOS_SEED="$2" ;;
+        --only) only=$2 ;;
+        *) echo "chaos: unknown flag $1: there are --kills N, --seed S and --only TEST" >&2; exit 2 ;;
+      esac
+      shift 2
+    done
+    exec cargo test -p hydra-tests --test chaos -- --nocapture --test-threads 1 $only
+
 # Check format and lints of the host and the guests; warnings are errors
 lint: setup
     cargo fmt --all --check

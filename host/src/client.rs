@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{self, Backend, NewMessage, Notice};
+use crate::crash::{self, Step};
 use crate::guard::lock;
 use crate::id::ActorId;
 use crate::message::{Answer, Headers, KEY_BYTES_MAX, Message, REPLY_CHANNEL};
@@ -257,7 +258,10 @@ impl Inner {
         let new: Vec<_> = messages.into_iter().map(|message| NewMessage::to_inbox(message, Some(now))).collect();
         let pace = ExponentialBuilder::new().with_min_delay(REPEAT_AFTER).with_max_times(REPEATS);
         let append = || async { self.backend.log.append(new.clone()).await.map(drop) };
-        append.retry(pace).when(|error| matches!(error, backend::Error::Unknown { .. })).await
+        crash::at(Step::BeforeAccept);
+        append.retry(pace).when(|error| matches!(error, backend::Error::Unknown { .. })).await?;
+        crash::at(Step::Accepted);
+        Ok(())
     }
 
     fn receive(&self, notice: &Notice) {

@@ -16,6 +16,7 @@ pub mod backend;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod crash;
 pub mod deadletter;
 pub mod description;
 pub mod digest;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::backend::{Delivery, Error, NewMessage, Queue};
 use crate::bucket::Bucket;
 use crate::clock::Time;
+use crate::crash::{self, Step};
 use crate::id::{ActorId, Cursor, Seq};
 use crate::mailbox::Waiting;
 use crate::message::{Headers, body};
@@ -55,7 +56,9 @@ pub(crate) async fn park(bucket: &Bucket, actor: &ActorId, seqs: &[Seq], committ
         for delivery in page.into_iter().filter(|delivery| seqs.contains(&delivery.seq)) {
             let parked = vec![frame(bucket, delivery, committed)];
             // One at a time: of several the first could be lost and repeated behind the others.
+            crash::at(Step::BeforePark);
             bucket.patiently("parked queue", || async { log.append(parked.clone()).await.map(drop) }).await?;
+            crash::at(Step::Parked);
         }
     }
     Ok(())

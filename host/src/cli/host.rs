@@ -13,6 +13,8 @@ use clap::Args;
 use hydra::backend::Backend;
 use hydra::backend::embedded::{self, Embedded};
 use hydra::config::Config;
+#[cfg(debug_assertions)]
+use hydra::crash;
 use hydra::http;
 use hydra::node::{Node, Parts};
 use hydra::random::Random;
@@ -134,6 +136,10 @@ pub(super) fn run<F>(config: Config, drain_limit: Duration, beside: impl FnOnce(
 where
     F: Future<Output = Result<()>>,
 {
+    #[cfg(debug_assertions)]
+    if let Some(wish) = std::env::var_os(crash::VARIABLE) {
+        crash::arm(&wish.to_string_lossy())?;
+    }
     // Each connection holds a descriptor: as many as the system allows this user.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "cannot raise the limit of open files: fewer connections are possible");

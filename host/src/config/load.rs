@@ -21,6 +21,11 @@ const DEFAULT_ORIGIN: &str = "default";
 const PREFIX: &str = "HYDRA_";
 /// Variables of the command line itself: no settings of a host.
 const CLIENT_VARIABLES: [&str; 3] = ["HYDRA_URL", "HYDRA_TOKEN", "HYDRA_CONFIG"];
+/// Variables of the tests, known to no release.
+const TEST_VARIABLES: &[&str] = &[
+    #[cfg(debug_assertions)]
+    crate::crash::VARIABLE,
+];
 /// Kubernetes sets these beside a service that is called hydra.
 const FOREIGN_PREFIXES: [&str; 2] = ["HYDRA_SERVICE_", "HYDRA_PORT"];
 /// Never printed.
@@ -148,6 +153,7 @@ fn variables(environment: &[(String, String)]) -> Vec<Given> {
     let mut given: Vec<Given> = environment
         .iter()
         .filter(|(name, text)| !text.is_empty() && !CLIENT_VARIABLES.contains(&name.as_str()) && !foreign(name))
+        .filter(|(name, _)| !TEST_VARIABLES.contains(&name.as_str()))
         .filter_map(|(name, text)| {
             let key = name.strip_prefix(PREFIX)?.to_ascii_lowercase().replacen('_', ".", 1);
             Some(Given { key, text: text.clone(), origin: name.clone() })

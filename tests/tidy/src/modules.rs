@@ -12,6 +12,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
         &[
             "clock",
             "config",
+            "crash",
             "description",
             "digest",
             "effects",
