@@ -5,6 +5,7 @@
 
 pub mod embedded;
 pub mod memory;
+pub mod nats;
 
 mod bounds;
 mod followers;

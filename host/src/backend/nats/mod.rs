@@ -1,0 +1,15 @@
+//! The store on NATS JetStream: streams for messages, tables for rows, an object store for components. In a call's way:
+//!
+//! - `open`: connects, refuses servers that lack something, makes what is missing, puts the store together and ends it.
+//!   `connect`: the connection and its credentials. `provision`: which streams there must be, and how they differ.
+//! - `names`: every subject, stream, table, key and consumer; nothing else puts one together.
+//! - `log`, `inbox`, `history`, `notices`, `time`: the seam's `Log`. `table`, `blobs`: the seam's other two.
+//! - `publisher`: publishes to streams, many at once, each with its own ack. `headers`, `frame`: ours in NATS's grammar and
+//!   limits. `error`: what NATS says, as the host understands it and with what to do about it.
+//!
+//! Invariant: nothing here deletes or changes a stream that exists. What the servers do and cost: `docs/decisions`.
+
+mod error;
+mod headers;
+mod names;
+mod publisher;
