@@ -1,7 +1,97 @@
-//! What NATS says, as the host understands it: the host decides by kind, people read the reason and what to do about it.
-//! Used by everything beside it. Never lets an error of the client or the server pass the seam as it is.
+//! Why a store on NATS cannot be opened, and what NATS says as the host understands it: the host decides by kind, people
+//! read the reason and what to do about it. Used by everything beside it.
+//! Never lets an error of the client or the server pass the seam as it is.
+
+use std::path::PathBuf;
 
 use crate::backend::Error;
+
+/// Why a store on NATS cannot be opened. The operator's to correct; no existing stream was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A file with credentials or certificates cannot be used. Correct its path, rights or content.
+    #[error("cannot use {path}, which {setting} names: {reason}")]
+    File {
+        /// Which setting names it.
+        setting: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No server answers. Correct the addresses, or start the servers.
+    #[error("no NATS server answers at {urls}: {reason}: start it, or correct nats.urls (--nats)")]
+    Unreachable {
+        /// The addresses that were tried.
+        urls: String,
+        /// What came instead of an answer.
+        reason: String,
+    },
+    /// The server does not take the credentials. Correct them, there or here.
+    #[error("the NATS server at {urls} refuses these credentials ({used}): {reason}: {cure}")]
+    Credentials {
+        /// The addresses that were tried.
+        urls: String,
+        /// Which settings were used to log in.
+        used: &'static str,
+        /// What the server says.
+        reason: String,
+        /// What to change.
+        cure: &'static str,
+    },
+    /// The server does not prove who it is. Correct the address or the authority.
+    #[error("no safe connection to {urls}: {reason}: {cure}")]
+    Tls {
+        /// The addresses that were tried.
+        urls: String,
+        /// What is wrong with the certificate.
+        reason: String,
+        /// What to change.
+        cure: &'static str,
+    },
+    /// The server is too old. Update it.
+    #[error("the NATS server is version {found}, Hydra needs {needed} or later, for: {missing}: update the server")]
+    Version {
+        /// What it says.
+        found: String,
+        /// What is needed.
+        needed: &'static str,
+        /// What the found version lacks.
+        missing: String,
+    },
+    /// The account has no JetStream. Turn it on.
+    #[error("there is no JetStream: {reason}: {cure}")]
+    NoJetStream {
+        /// What the server says.
+        reason: String,
+        /// What to do.
+        cure: &'static str,
+    },
+    /// A stream of ours is somebody else's. Choose other names, or remove it.
+    #[error(
+        "the stream {stream} is there with other subjects ({found}, not {wanted}): it is not Hydra's, or another version's: \
+         choose another nats.system or nats.region, or remove that stream"
+    )]
+    Foreign {
+        /// Which stream.
+        stream: String,
+        /// Its subjects.
+        found: String,
+        /// The subjects that it would need.
+        wanted: String,
+    },
+    /// A stream cannot be made. Do what the text says.
+    #[error("cannot make the stream {stream}: {reason}")]
+    Provision {
+        /// Which stream.
+        stream: String,
+        /// What the server says and what to do.
+        reason: String,
+    },
+    /// The store itself failed while it was opened.
+    #[error(transparent)]
+    Store(#[from] Error),
+}
 
 /// Error codes of JetStream that mean something here. Others are read by their text alone.
 pub(super) mod code {
