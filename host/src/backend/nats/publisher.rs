@@ -319,7 +319,8 @@ mod tests {
     #[test]
     fn a_refusal_by_another_write_is_not_one_by_a_write_on_its_way() {
         let refused = |code: u16| {
-            let text = format!(r#"{{"error":{{"code":400,"err_code":{code},"description":"why"}},"stream":"S","seq":0}}"#);
+            let text =
+                format!(r#"{{"error":{{"code":400,"err_code":{code},"description":"why"}},"stream":"S","seq":0}}"#);
             read_ack(text.as_bytes()).unwrap_err()
         };
         assert_eq!(refused(10071), PublishError::NotExpected);
