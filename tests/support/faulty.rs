@@ -54,8 +54,8 @@ impl Link {
     /// The store as this node sees it.
     pub fn backend(self: &Arc<Self>) -> Backend {
         let store = &self.faults.store;
-        let (registry, blobs) = (store.registry.clone(), store.blobs.clone());
-        Backend { log: Arc::new(Faulty(self.clone())), actors: Arc::new(Faulty(self.clone())), registry, blobs }
+        let (log, actors) = (Arc::new(Faulty(self.clone())), Arc::new(Faulty(self.clone())));
+        Backend { log, actors, ..store.clone() }
     }
 
     /// The node stands still for this long: what it asks for waits until then.

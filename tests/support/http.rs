@@ -115,7 +115,9 @@ pub async fn api(rig: &Rig) -> (Arc<Node>, Api) {
 /// An API whose store is away: for everything that is decided before the store is asked, and for what happens then.
 pub async fn away() -> Api {
     let store = Arc::new(Away::default());
-    let backend = Backend { log: store.clone(), actors: store.clone(), registry: store.clone(), blobs: store };
+    let table = || -> Arc<dyn Table> { store.clone() };
+    let backend =
+        Backend { actors: table(), registry: table(), liveness: table(), log: store.clone(), blobs: store.clone() };
     Api { backend, ..api(&Rig::new()).await.1 }
 }
 

@@ -32,6 +32,8 @@ pub struct Backend {
     pub actors: Arc<dyn Table>,
     /// Kinds, their versions, settings of the system.
     pub registry: Arc<dyn Table>,
+    /// Which nodes live: every row is written with an expiry, and none outlives a restart of the store.
+    pub liveness: Arc<dyn Table>,
     /// Components by digest.
     pub blobs: Arc<dyn Blobs>,
 }

@@ -25,9 +25,9 @@ use super::table::Rows;
 use super::tail::Tail;
 use super::writer::Writer;
 use super::{blobs, schema};
-use crate::backend::Backend;
 use crate::backend::followers::Followers;
 use crate::backend::watchers::Watchers;
+use crate::backend::{Backend, memory};
 use crate::clock::{Clock, Time};
 use crate::config;
 
@@ -185,6 +185,8 @@ fn backend(store: &Arc<Store>) -> Backend {
         log: Arc::new(Streams(Arc::clone(store))),
         actors: rows(Space::Actors),
         registry: rows(Space::Registry),
+        // Only this process has the store open: whoever lives, lives in here.
+        liveness: Arc::new(memory::Rows::new(Arc::clone(&store.clock))),
         blobs: Arc::new(blobs::Files(Arc::clone(store))),
     }
 }
