@@ -46,7 +46,8 @@ pub(crate) async fn claim(context: &Arc<Context>, id: BucketId, node: &str) -> R
         }
     };
     let epoch = Epoch(revision.0);
-    let inbox = context.backend.log.inbox(id, epoch).await?;
+    let mut inbox = context.backend.log.inbox(id, epoch).await?;
+    inbox.settle().await?;
     let bucket = Arc::new(Bucket::new(id, epoch, inbox.floor(), context.clone()));
     context.oldest.note(id, None);
     Ok(Loop { bucket, inbox, floors: VecDeque::new(), held: None })

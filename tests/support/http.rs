@@ -154,6 +154,12 @@ impl Log for Away {
     async fn remove_dead_letter(&self, _: Seq) -> Result<bool, Error> {
         unavailable()
     }
+    async fn trim_parked(&self, _: &ActorId, _: Seq) -> Result<(), Error> {
+        unavailable()
+    }
+    async fn parked_actors(&self, _: BucketId) -> Result<Vec<ActorId>, Error> {
+        unavailable()
+    }
     async fn find(&self, _: &ActorId, _: Time, _: Seq, _: &[MessageId]) -> Result<History, Error> {
         unavailable()
     }
