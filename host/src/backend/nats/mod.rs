@@ -9,7 +9,17 @@
 //!
 //! Invariant: nothing here deletes or changes a stream that exists. What the servers do and cost: `docs/decisions`.
 
+mod api;
 mod error;
+mod feed;
+mod frame;
 mod headers;
+mod history;
+mod inbox;
+mod log;
 mod names;
+mod notices;
 mod publisher;
+mod session;
+mod stored;
+mod time;
