@@ -24,7 +24,7 @@ async fn read_ids(backend: &Backend, queue: Queue, actor: Option<&ActorId>, afte
 pub(crate) async fn an_id_is_stored_once_within_the_window(world: &mut World) {
     let (backend, alice) = (world.backend(), actor("alice"));
     let first = append(&backend, message(&alice, "m1")).await;
-    world.pass(DEDUPE_WINDOW - Duration::from_millis(1)).await;
+    world.pass_less_than(DEDUPE_WINDOW).await;
     let again = append_again(&backend, message(&alice, "m1")).await;
     assert_eq!(again, Appended { seq: first, duplicate: true });
     assert_eq!(read_ids(&backend, Queue::Inbox, Some(&alice), Seq(0), EVERYTHING).await, ["m1"]);
@@ -53,7 +53,7 @@ pub(crate) async fn an_id_is_recognised_after_a_reopening(world: &mut World) {
     let (backend, alice) = (world.backend(), actor("alice"));
     let first = append(&backend, message(&alice, "m1")).await;
     let buried = append(&backend, dead_letter(&alice, "m1")).await;
-    let backend = world.reopen();
+    let backend = world.reopen().await;
     world.pass(DEDUPE_WINDOW / 2).await;
     assert_eq!(append_again(&backend, message(&alice, "m1")).await, Appended { seq: first, duplicate: true });
     assert_eq!(append_again(&backend, dead_letter(&alice, "m1")).await, Appended { seq: buried, duplicate: true });
@@ -75,7 +75,7 @@ pub(crate) async fn positions_are_not_reused_when_all_is_trimmed(world: &mut Wor
     let last = append(&backend, message(&alice, "last")).await;
     inbox.trim(Seq(last.0 + 1)).await.unwrap();
     assert!(read_ids(&backend, Queue::Inbox, Some(&alice), Seq(0), EVERYTHING).await.is_empty());
-    let backend = world.reopen();
+    let backend = world.reopen().await;
     assert!(append(&backend, message(&alice, "new")).await > last);
 }
 
@@ -83,7 +83,7 @@ pub(crate) async fn positions_of_dead_letters_are_not_reused(world: &mut World) 
     let (backend, alice) = (world.backend(), actor("alice"));
     let seq = append(&backend, dead_letter(&alice, "d1")).await;
     assert!(backend.log.remove_dead_letter(seq).await.unwrap());
-    let backend = world.reopen();
+    let backend = world.reopen().await;
     assert!(append(&backend, dead_letter(&alice, "d2")).await > seq);
 }
 
@@ -103,7 +103,7 @@ pub(crate) async fn time_never_goes_back(world: &mut World) {
     let before = backend.log.now().unwrap();
     world.pass(Duration::from_secs(5)).await;
     append(&backend, message(&alice, "m1")).await;
-    let backend = world.reopen();
+    let backend = world.reopen().await;
     assert!(backend.log.now().unwrap() >= before.plus(Duration::from_secs(5)));
 }
 
@@ -192,7 +192,7 @@ pub(crate) async fn history_is_complete_unless_something_since_was_trimmed(world
     open(&backend, &alice, 1).await.trim(kept).await.unwrap();
     assert!(!complete(&backend, trimmed_at).await && !complete(&backend, Time(0)).await);
     assert!(complete(&backend, kept_at).await);
-    let backend = world.reopen();
+    let backend = world.reopen().await;
     assert!(!complete(&backend, trimmed_at).await && complete(&backend, kept_at).await);
 }
 

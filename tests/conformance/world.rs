@@ -6,18 +6,22 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hydra::backend::embedded::{Embedded, open_with_clock};
+use hydra::backend::nats::{self, Nats};
 use hydra::backend::{Backend, Delivery, Inbox, NewMessage, Queue, memory};
 use hydra::clock::{Clock, Time};
-use hydra::config::{Durability, Store};
+use hydra::config::{self, Durability, Store};
 use hydra::id::{ActorId, Epoch, Kind, Seq};
 use hydra::message::Headers;
 use hydra::names::MessageId;
+use hydra_tests::nats::NatsServer;
 use tempfile::TempDir;
 
 /// Buckets of every store here.
 pub(crate) const BUCKETS: u16 = 4;
 /// When every store's time begins.
 pub(crate) const START: Time = Time(1_800_000_000_000);
+/// A server acts on what is due up to so much later.
+const LATENESS: Duration = Duration::from_millis(600);
 /// After so long something that must happen did not.
 const TOO_LONG: Duration = Duration::from_secs(20);
 
@@ -36,6 +40,13 @@ enum Place {
         /// Removed at the end.
         _dir: TempDir,
     },
+    /// The store is none only while it is reopened. Time is the server's own, so it is waited for.
+    Nats {
+        store: Option<Nats>,
+        settings: (config::Nats, Store),
+        /// Killed at the end.
+        _server: NatsServer,
+    },
 }
 
 impl World {
@@ -53,28 +64,54 @@ impl World {
         Self { place: Place::Embedded { store, clock, config, _dir: dir } }
     }
 
+    /// On a server of its own.
+    pub(crate) async fn nats() -> Self {
+        let server = NatsServer::start().unwrap();
+        let nats = config::Nats { urls: vec![server.url()], ..config::Nats::default() };
+        let settings = (nats, Store { buckets: BUCKETS, ..Store::default() });
+        let store = Some(nats::open(&settings.0, &settings.1).await.unwrap());
+        Self { place: Place::Nats { store, settings, _server: server } }
+    }
+
     /// The store.
     pub(crate) fn backend(&self) -> Backend {
         match &self.place {
             Place::Memory(backend) => backend.clone(),
             Place::Embedded { store, .. } => store.as_ref().unwrap().backend(),
+            Place::Nats { store, .. } => store.as_ref().unwrap().backend(),
         }
     }
 
     /// Ends the process that has the store, as far as the store can tell, and begins another.
-    pub(crate) fn reopen(&mut self) -> Backend {
-        if let Place::Embedded { store, clock, config, _dir: _ } = &mut self.place {
-            store.take().unwrap().close();
-            *store = Some(open_with_clock(config, Arc::clone(clock)).unwrap());
+    pub(crate) async fn reopen(&mut self) -> Backend {
+        match &mut self.place {
+            Place::Memory(_) => {}
+            Place::Embedded { store, clock, config, _dir: _ } => {
+                store.take().unwrap().close();
+                *store = Some(open_with_clock(config, Arc::clone(clock)).unwrap());
+            }
+            Place::Nats { store, settings, _server: _ } => {
+                store.take().unwrap().close().await;
+                *store = Some(nats::open(&settings.0, &settings.1).await.unwrap());
+            }
         }
         self.backend()
     }
 
-    /// Lets time pass.
+    /// Lets time pass: enough for what is due after `span` to have happened.
     pub(crate) async fn pass(&self, span: Duration) {
         match &self.place {
             Place::Memory(_) => tokio::time::advance(span).await,
             Place::Embedded { clock, .. } => clock.not_before(clock.now().plus(span)),
+            Place::Nats { .. } => tokio::time::sleep(span + LATENESS).await,
+        }
+    }
+
+    /// Lets less time pass: too little for what is due after `span`, and as much as this world's time can be told apart.
+    pub(crate) async fn pass_less_than(&self, span: Duration) {
+        match &self.place {
+            Place::Memory(_) | Place::Embedded { .. } => self.pass(span - Duration::from_millis(1)).await,
+            Place::Nats { .. } => tokio::time::sleep(span.saturating_sub(LATENESS)).await,
         }
     }
 }

@@ -2,14 +2,27 @@
 //!
 //! - `open`: connects, refuses servers that lack something, makes what is missing, puts the store together and ends it.
 //!   `connect`: the connection and its credentials. `provision`: which streams there must be, and how they differ.
+//!   `session`: what everything below shares.
 //! - `names`: every subject, stream, table, key and consumer; nothing else puts one together.
-//! - `log`, `inbox`, `history`, `notices`, `time`: the seam's `Log`. `table`, `blobs`: the seam's other two.
+//! - `log`, `inbox`, `history`, `notices`, `time`: the seam's `Log`. `table`, `watch`, `blobs`: the other two.
 //! - `publisher`: publishes to streams, many at once, each with its own ack. `headers`, `frame`: ours in NATS's grammar and
 //!   limits. `error`: what NATS says, as the host understands it and with what to do about it.
 //!
 //! Invariant: nothing here deletes or changes a stream that exists. What the servers do and cost: `docs/decisions`.
 
+mod blobs;
+mod connect;
 mod error;
+mod frame;
 mod headers;
 mod names;
+mod open;
+mod provision;
 mod publisher;
+mod session;
+mod table;
+mod watch;
+
+pub use error::OpenError;
+pub use open::{Nats, open};
+pub use provision::Difference;
