@@ -60,6 +60,8 @@ pub(super) fn wanted(names: &Names, config: &config::Nats, store: &config::Store
     });
     wanted.push(Config {
         allow_rollup: true,
+        // Asked of the leader: what another host has just deployed must be there.
+        allow_direct: false,
         max_message_size: -1,
         duplicate_window: Duration::from_secs(120),
         ..stream(config, names.components_stream(), names.components_subjects(), "Hydra: components by digest")
@@ -134,7 +136,8 @@ pub(super) fn compare(wanted: &Config, found: &Config) -> Result<Vec<Difference>
 
 fn differences(wanted: &Config, found: &Config) -> Vec<Difference> {
     let limit = |size: i64| if size <= 0 { "no limit".to_owned() } else { size.to_string() };
-    let span = |span: Duration| if span.is_zero() { "no limit".to_owned() } else { format!("{} s", span.as_secs_f64()) };
+    let span =
+        |span: Duration| if span.is_zero() { "no limit".to_owned() } else { format!("{} s", span.as_secs_f64()) };
     let retention = |config: &Config| format!("{:?}", config.retention).to_lowercase();
     let storage = |config: &Config| format!("{:?}", config.storage).to_lowercase();
     let discard = |config: &Config| format!("{:?}", config.discard).to_lowercase();
@@ -156,7 +159,12 @@ fn differences(wanted: &Config, found: &Config) -> Vec<Difference> {
         ("allow_rollup_hdrs", found.allow_rollup.to_string(), wanted.allow_rollup.to_string(), None),
         ("allow_msg_ttl", found.allow_message_ttl.to_string(), wanted.allow_message_ttl.to_string(), refuses),
         ("subject_delete_marker_ttl", markers(found), markers(wanted), Some("the end of a row is noticed late")),
-        ("deny_purge", found.deny_purge.to_string(), wanted.deny_purge.to_string(), Some("handled messages stay for ever")),
+        (
+            "deny_purge",
+            found.deny_purge.to_string(),
+            wanted.deny_purge.to_string(),
+            Some("handled messages stay for ever"),
+        ),
         ("sealed", found.sealed.to_string(), wanted.sealed.to_string(), refuses),
         ("no_ack", found.no_ack.to_string(), wanted.no_ack.to_string(), refuses),
     ];
@@ -217,7 +225,10 @@ pub(super) async fn look(jetstream: &Context, name: &str) -> Result<Option<Confi
             GetStreamErrorKind::JetStream(refusal) if refusal.error_code().0 == u64::from(code::STREAM_NOT_FOUND) => {
                 Ok(None)
             }
-            _ => Err(OpenError::Provision { stream: name.into(), reason: format!("cannot look whether it is there: {error}") }),
+            _ => Err(OpenError::Provision {
+                stream: name.into(),
+                reason: format!("cannot look whether it is there: {error}"),
+            }),
         },
     }
 }
@@ -243,7 +254,9 @@ mod tests {
             assert!(stream.retention == RetentionPolicy::Limits && !stream.allow_rollup && !stream.allow_message_ttl);
         }
         for table in all.iter().filter(|stream| stream.name.starts_with("KV_")) {
-            assert!(table.max_messages_per_subject == 1 && table.allow_message_ttl && table.discard == DiscardPolicy::New);
+            assert!(
+                table.max_messages_per_subject == 1 && table.allow_message_ttl && table.discard == DiscardPolicy::New
+            );
             assert_eq!(table.storage == StorageType::Memory, table.name.ends_with("_liveness"));
         }
     }
@@ -282,6 +295,9 @@ mod tests {
         let wanted = all().remove(0);
         let found = Config { subjects: vec!["orders.>".into()], ..wanted.clone() };
         let error = compare(&wanted, &found).unwrap_err().to_string();
-        assert!(error.contains("hydra_local_B_00") && error.contains("orders.>") && error.contains("nats.system"), "{error}");
+        assert!(
+            error.contains("hydra_local_B_00") && error.contains("orders.>") && error.contains("nats.system"),
+            "{error}"
+        );
     }
 }
