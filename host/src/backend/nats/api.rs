@@ -62,6 +62,10 @@ pub(super) async fn ask<V: DeserializeOwned>(
     }
 }
 
+/// A question that says nothing more than its name.
+#[derive(Serialize)]
+pub(super) struct Nothing {}
+
 /// A consumer, as far as it matters here.
 #[derive(Debug, Deserialize)]
 pub(super) struct ConsumerInfo {

@@ -322,7 +322,10 @@ mod tests {
         assert_eq!(names.key(TableName::Liveness, &row), None);
         assert_eq!(names.notice("reply.7"), "hydra.local.notice.reply.7._");
         assert_eq!(names.channel("hydra.local.notice.reply.7._"), Some("reply.7"));
-        assert_eq!((names.notices("reply"), names.notices("")), ("hydra.local.notice.reply.>".into(), "hydra.local.notice.>".into()));
+        assert_eq!(
+            (names.notices("reply"), names.notices("")),
+            ("hydra.local.notice.reply.>".into(), "hydra.local.notice.>".into())
+        );
     }
 
     #[test]

@@ -15,8 +15,8 @@ use tokio_util::task::TaskTracker;
 
 use super::blobs::Objects;
 use super::connect;
-use super::log::Streams;
 use super::error::{OpenError, code, cure};
+use super::log::Streams;
 use super::names::{Names, TableName};
 use super::provision::{self, Difference};
 use super::publisher::Publisher;
