@@ -1,6 +1,6 @@
 //! Laws of parked messages: one queue per actor, whoever else has one.
 
-use hydra::backend::{Appended, Backend, DEDUPE_WINDOW, Error, Queue};
+use hydra::backend::{Appended, Backend, Error, Queue};
 use hydra::id::{ActorId, BucketId, Seq};
 
 use crate::world::{World, actor, append, append_many, dead_letter, message, parked};
@@ -51,7 +51,7 @@ pub(crate) async fn a_parked_id_is_stored_once_within_the_window(world: &mut Wor
     append(&backend, message(&alice, "m1")).await;
     let first = append(&backend, parked(&alice, "m1")).await;
     let backend = world.reopen().await;
-    world.pass(DEDUPE_WINDOW / 2).await;
+    world.pass_less_than(world.window()).await;
     let again = backend.log.append(vec![parked(&alice, "m1")]).await.unwrap();
     assert_eq!(again, [Appended { seq: first, duplicate: true }]);
     assert_eq!(read_ids(&backend, &alice, Seq(0), 10).await, ["m1"]);

@@ -1,13 +1,13 @@
 //! A store of one kind, and its time. Laws get one each; they reopen it and let time pass without sleeping.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use hydra::backend::embedded::{Embedded, open_with_clock};
 use hydra::backend::nats::{self, Nats};
-use hydra::backend::{Backend, Delivery, Inbox, NewMessage, Queue, memory};
+use hydra::backend::{Backend, DEDUPE_WINDOW, Delivery, Inbox, NewMessage, Queue, memory};
 use hydra::clock::{Clock, Time};
 use hydra::config::{self, Durability, Store};
 use hydra::id::{ActorId, Epoch, Kind, Seq};
@@ -20,6 +20,8 @@ use tempfile::TempDir;
 pub(crate) const BUCKETS: u16 = 4;
 /// When every store's time begins.
 pub(crate) const START: Time = Time(1_800_000_000_000);
+/// How long a server that tests wait for recognises a repeated id.
+const WINDOW: Duration = Duration::from_secs(2);
 /// A server acts on what is due up to so much later.
 const LATENESS: Duration = Duration::from_millis(600);
 /// After so long something that must happen did not.
@@ -69,7 +71,7 @@ impl World {
         let server = NatsServer::start().unwrap();
         let nats = config::Nats { urls: vec![server.url()], ..config::Nats::default() };
         let settings = (nats, Store { buckets: BUCKETS, ..Store::default() });
-        let store = Some(nats::open(&settings.0, &settings.1).await.unwrap());
+        let store = Some(nats::open_with_window(&settings.0, &settings.1, WINDOW).await.unwrap());
         Self { place: Place::Nats { store, settings, _server: server } }
     }
 
@@ -92,10 +94,15 @@ impl World {
             }
             Place::Nats { store, settings, _server: _ } => {
                 store.take().unwrap().close().await;
-                *store = Some(nats::open(&settings.0, &settings.1).await.unwrap());
+                *store = Some(nats::open_with_window(&settings.0, &settings.1, WINDOW).await.unwrap());
             }
         }
         self.backend()
+    }
+
+    /// How long this store recognises a repeated id.
+    pub(crate) fn window(&self) -> Duration {
+        if matches!(self.place, Place::Nats { .. }) { WINDOW } else { DEDUPE_WINDOW }
     }
 
     /// Lets time pass: enough for what is due after `span` to have happened.
@@ -103,7 +110,7 @@ impl World {
         match &self.place {
             Place::Memory(_) => tokio::time::advance(span).await,
             Place::Embedded { clock, .. } => clock.not_before(clock.now().plus(span)),
-            Place::Nats { .. } => tokio::time::sleep(span + LATENESS).await,
+            Place::Nats { .. } => wait(span + LATENESS).await,
         }
     }
 
@@ -111,9 +118,14 @@ impl World {
     pub(crate) async fn pass_less_than(&self, span: Duration) {
         match &self.place {
             Place::Memory(_) | Place::Embedded { .. } => self.pass(span - Duration::from_millis(1)).await,
-            Place::Nats { .. } => tokio::time::sleep(span.saturating_sub(LATENESS)).await,
+            Place::Nats { .. } => wait(span.saturating_sub(LATENESS)).await,
         }
     }
+}
+
+/// Waits until then: a server's time is not the test's to move.
+async fn wait(span: Duration) {
+    let _ = tokio::time::timeout(span, pending::<()>()).await;
 }
 
 /// An actor.

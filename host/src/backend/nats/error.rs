@@ -123,6 +123,8 @@ pub(super) mod code {
     pub(crate) const REPLICAS: u16 = 10074;
     /// JetStream is off.
     pub(crate) const NOT_ENABLED: u16 = 10076;
+    /// No message at this position.
+    pub(crate) const SEQUENCE_NOT_FOUND: u16 = 10043;
     /// The stream's limit is reached, or the disk does not take it.
     pub(crate) const STORE_FAILED: u16 = 10077;
     /// Headers above 64 KiB.

@@ -56,12 +56,13 @@ pub(super) fn unpack(map: Option<&HeaderMap>, mut body: Bytes) -> Result<(Header
 }
 
 /// Whether a header is the server's or marks a row.
-fn is_servers(name: &str) -> bool {
+pub(super) fn is_servers(name: &str) -> bool {
     let begins = name.get(..SERVERS.len()).is_some_and(|start| start.eq_ignore_ascii_case(SERVERS));
     begins || name.eq_ignore_ascii_case(OPERATION)
 }
 
-fn wire_bytes(map: &HeaderMap) -> usize {
+/// What headers take on the wire, but for the first and the last line.
+pub(super) fn wire_bytes(map: &HeaderMap) -> usize {
     let length = |name: &HeaderName| AsRef::<str>::as_ref(name).len() + HEADER_BYTES;
     map.iter().map(|(name, values)| values.iter().map(|value| length(name) + value.as_str().len()).sum::<usize>()).sum()
 }

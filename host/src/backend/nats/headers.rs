@@ -57,6 +57,11 @@ pub(super) fn decode(map: Option<&HeaderMap>) -> Headers {
     Headers(headers)
 }
 
+/// The first value under this name, spelled so.
+pub(super) fn get(map: &HeaderMap, name: &'static str) -> Option<String> {
+    map.get(name).map(|value| read(value.as_str()))
+}
+
 fn read(text: &str) -> String {
     let escaped = text.strip_prefix(ESCAPED).and_then(|escaped| unescape(escaped).ok());
     escaped.unwrap_or_else(|| text.into())

@@ -9,6 +9,8 @@ use crate::id::{ActorId, BucketId, Epoch, SLOTS};
 const BUCKET_SUBJECTS_MAX: usize = 8;
 /// Begins the names of a bucket's own consumers; every other consumer is foreign, and its floor means nothing.
 const CONSUMER: &str = "hydra-e";
+/// The last word of a notice's subject.
+const CHANNEL_END: &str = "_";
 /// Hexadecimal digits of a slot, each a word of the subject.
 const DIGITS: usize = 3;
 
@@ -136,22 +138,20 @@ impl Names {
 
     // Notices: over core NATS, stored nowhere.
 
-    /// Where a notice on a channel goes.
+    /// Where a notice on a channel goes. The last word stands there so that one wildcard takes a channel and all below it.
     pub(super) fn notice(&self, channel: &str) -> String {
-        format!("{}.notice.{channel}", self.prefix())
+        format!("{}.notice.{channel}.{CHANNEL_END}", self.prefix())
     }
 
     /// The channel that a subject carries.
     pub(super) fn channel<'a>(&self, subject: &'a str) -> Option<&'a str> {
-        self.below(subject, "notice")
+        self.below(subject, "notice")?.strip_suffix(CHANNEL_END)?.strip_suffix('.')
     }
 
-    /// What to subscribe to for the channels that begin with these words: the channel itself, and those below it.
-    pub(super) fn notices(&self, prefix: &str) -> Vec<String> {
-        if prefix.is_empty() {
-            return vec![self.notice(">")];
-        }
-        vec![self.notice(prefix), self.notice(&format!("{prefix}.>"))]
+    /// What to subscribe to for the channels that begin with these words.
+    pub(super) fn notices(&self, prefix: &str) -> String {
+        let words = if prefix.is_empty() { String::new() } else { format!("{prefix}.") };
+        format!("{}.notice.{words}>", self.prefix())
     }
 
     // Tables and blobs.
@@ -320,8 +320,9 @@ mod tests {
         assert_eq!(row, "$KV.hydra_local_actors.counter.alice.state");
         assert_eq!(names.key(TableName::Actors, &row), Some("counter.alice.state"));
         assert_eq!(names.key(TableName::Liveness, &row), None);
-        assert_eq!(names.channel("hydra.local.notice.reply.7"), Some("reply.7"));
-        assert_eq!(names.notices("reply"), ["hydra.local.notice.reply", "hydra.local.notice.reply.>"]);
+        assert_eq!(names.notice("reply.7"), "hydra.local.notice.reply.7._");
+        assert_eq!(names.channel("hydra.local.notice.reply.7._"), Some("reply.7"));
+        assert_eq!((names.notices("reply"), names.notices("")), ("hydra.local.notice.reply.>".into(), "hydra.local.notice.>".into()));
     }
 
     #[test]

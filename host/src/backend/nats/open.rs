@@ -2,9 +2,11 @@
 //! all of that. Called by the binary once at start, and by tests. Never changes or deletes a stream that is there.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_nats::Client;
 use async_nats::jetstream::context::AccountErrorKind;
+use async_nats::jetstream::stream::Config;
 use async_nats::jetstream::{self, Context, account::Account};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -13,13 +15,14 @@ use tokio_util::task::TaskTracker;
 
 use super::blobs::Objects;
 use super::connect;
+use super::log::Streams;
 use super::error::{OpenError, code, cure};
 use super::names::{Names, TableName};
 use super::provision::{self, Difference};
 use super::publisher::Publisher;
 use super::session::Session;
 use super::table::Rows;
-use crate::backend::{self, Backend, Expect, Put, Table};
+use crate::backend::{self, Backend, DEDUPE_WINDOW, Expect, Put, Table};
 use crate::config;
 use crate::message::Headers;
 
@@ -55,6 +58,18 @@ struct BucketMap {
 /// # Errors
 /// See [`OpenError`]: each names what to correct. No existing stream was changed.
 pub async fn open(config: &config::Nats, store: &config::Store) -> Result<Nats, OpenError> {
+    open_with_window(config, store, DEDUPE_WINDOW).await
+}
+
+/// As [`open`], with streams that recognise a repeated id for so long: tests have no time for more.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_with_window(
+    config: &config::Nats,
+    store: &config::Store,
+    dedupe_window: Duration,
+) -> Result<Nats, OpenError> {
     let client = connect::connect(config).await?;
     check_version(&client.server_info().version)?;
     let jetstream = jetstream(config, client.clone());
@@ -68,14 +83,16 @@ pub async fn open(config: &config::Nats, store: &config::Store) -> Result<Nats, 
     let mut session = Session { client, jetstream, publisher, names, buckets, is_replicated, tasks, ended };
     let registry = Arc::new(Rows::new(&session, TableName::Registry).await?);
     session.buckets = bucket_count(&*registry, &session.names, store.buckets).await?;
-    let wanted = provision::wanted(&session.names, config, store, session.buckets);
+    let mut wanted = provision::wanted(&session.names, config, store, session.buckets);
+    let of_messages = |stream: &&mut Config| stream.duplicate_window == DEDUPE_WINDOW;
+    wanted.iter_mut().filter(of_messages).for_each(|stream| stream.duplicate_window = dedupe_window);
     differences.extend(provision::ensure(&session.jetstream, wanted).await?);
     for one in &differences {
         let Difference { stream, setting, found, wanted, .. } = one;
         tracing::warn!(stream, setting, found, wanted, "a stream is not as the settings say: run hydra doctor");
     }
     let backend = Backend {
-        log: log(&session),
+        log: Arc::new(Streams::start(&session).await?),
         actors: Arc::new(Rows::new(&session, TableName::Actors).await?),
         registry,
         liveness: Arc::new(Rows::new(&session, TableName::Liveness).await?),
@@ -177,12 +194,6 @@ async fn bucket_count(registry: &dyn Table, names: &Names, wanted: u16) -> Resul
         );
     }
     Ok(map.buckets)
-}
-
-/// Provisional, until the log half is here: messages in memory.
-fn log(session: &Session) -> Arc<dyn backend::Log> {
-    let clock = Arc::new(crate::clock::Clock::system(crate::clock::Time::default()));
-    backend::memory::open(clock, session.buckets).log
 }
 
 fn damaged(key: &str, reason: &str) -> OpenError {
