@@ -237,7 +237,8 @@ impl Default for Node {
 pub struct Sandbox {
     /// Instances alive at once, 1 to 4,096. Default 256. Activations beyond it wait.
     pub instances_max: u32,
-    /// Folder of compiled code, private to this host. Default `compiled` in the store's folder.
+    /// Folder of compiled code, private to this user. Default `compiled` in the store's folder; with `nats.urls`
+    /// `hydra/compiled` in the user's cache folder (`$XDG_CACHE_HOME`, else `~/.cache`).
     pub cache_dir: Option<PathBuf>,
     /// Longest compilation in seconds, 1 to 3,600. Default 120.
     pub compile_s_max: u64,

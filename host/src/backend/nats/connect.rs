@@ -199,7 +199,8 @@ fn explain_tls(error: &rustls::Error) -> (String, &'static str) {
         rustls::Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         ) => "use a name that stands in the server's certificate in nats.urls (--nats), or have it issued for this one",
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+        // An authority of the right name with another key.
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             "name the authority that signed the server's certificate with --nats-tls-ca"
         }
         rustls::Error::InvalidCertificate(

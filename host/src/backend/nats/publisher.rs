@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::error;
 use crate::backend;
 use crate::guard::lock;
 
@@ -90,6 +91,7 @@ impl From<PublishError> for backend::Error {
         match error {
             PublishError::TooLarge { size, limit } => Self::TooLarge { what: "the message", size, limit },
             PublishError::Unknown { reason } => Self::Unknown { reason: reason.into() },
+            PublishError::Refused { code, text } => error::refused(code, &text),
             other => Self::Unavailable { reason: other.to_string() },
         }
     }
