@@ -20,6 +20,7 @@ mod grouped_help;
 mod host;
 mod input;
 mod kind;
+mod nats;
 mod new;
 mod output;
 mod problem;
