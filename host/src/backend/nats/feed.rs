@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_nats::connection::State;
 use async_nats::client::Request;
+use async_nats::connection::State;
 use async_nats::{Message, StatusCode, Subscriber};
 use futures_util::StreamExt as _;
 use serde_json::json;

@@ -137,7 +137,8 @@ async fn epochs(session: &Session, stream: &str) -> Result<Vec<Epoch>, Error> {
             return Ok(names);
         }
     }
-    let reason = format!("the stream {stream} has more than {CONSUMERS_MAX} consumers: delete those that are not Hydra's");
+    let reason =
+        format!("the stream {stream} has more than {CONSUMERS_MAX} consumers: delete those that are not Hydra's");
     Err(Error::Unavailable { reason })
 }
 

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::api::{Failure, ask};
 use super::error::{refused, unanswered};
+use super::frame;
 use super::history::{History, Start, is_complete};
 use super::inbox::{self, Openings};
 use super::notices::Notices;
@@ -16,7 +17,6 @@ use super::publisher::{Outgoing, PublishError};
 use super::session::Session;
 use super::stored::{self, Stored, delivery, message_id};
 use super::time::ServerTime;
-use super::frame;
 use crate::backend::bounds::check_messages;
 use crate::backend::{self, Appended, Delivery, Error, Follow, Inbox, Log, NewMessage, Notice, Queue};
 use crate::clock::Time;
@@ -128,7 +128,9 @@ pub(super) async fn append(session: &Session, messages: Vec<NewMessage>) -> Resu
 fn explain(error: PublishError, stream: &str) -> Error {
     match error {
         PublishError::NoStream { .. } => Error::Unavailable {
-            reason: format!("the stream {stream} does not answer: it has no leader now, or somebody has deleted it: run hydra doctor"),
+            reason: format!(
+                "the stream {stream} does not answer: it has no leader now, or somebody has deleted it: run hydra doctor"
+            ),
         },
         PublishError::Refused { code, text } => refused(code, &format!("{stream}: {text}")),
         other => other.into(),

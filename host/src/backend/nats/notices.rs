@@ -79,7 +79,8 @@ async fn tell(client: &Client, names: &Names, notice: Notice) {
 
 /// Where a notice goes; none: its channel cannot be a subject, or would be somebody's else.
 fn subject(names: &Names, channel: &str) -> Option<String> {
-    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_graphic() && !b"*>".contains(&byte));
+    let is_word =
+        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_graphic() && !b"*>".contains(&byte));
     if !channel.split('.').all(is_word) {
         return None;
     }

@@ -8,10 +8,10 @@ use data_encoding::BASE64;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::headers::{self, COMMITTED, MESSAGE_ID};
 use super::api::ask;
 use super::error::code;
 use super::frame;
+use super::headers::{self, COMMITTED, MESSAGE_ID};
 use super::names::Names;
 use super::session::Session;
 use super::time;
@@ -246,7 +246,10 @@ mod tests {
         let expected = Place { seq: Seq(7), number: 5, time: Time(1_800_000_000_123) };
         for reply in ["$JS.ACK.S.C.1.7.5.1800000000123456789.0", "$JS.ACK._.hash.S.C.1.7.5.1800000000123456789.0.x"] {
             assert_eq!(place(reply), Some(expected));
-            assert_eq!(place(&ack_subject(reply, Seq(70), 50)).map(|place| (place.seq, place.number)), Some((Seq(70), 50)));
+            assert_eq!(
+                place(&ack_subject(reply, Seq(70), 50)).map(|place| (place.seq, place.number)),
+                Some((Seq(70), 50))
+            );
         }
         for foreign in ["", "$JS.ACK.", "$JS.ACK.S.C.1.x.5.1.0", "_INBOX.a"] {
             assert_eq!(place(foreign), None, "{foreign}");
@@ -271,7 +274,8 @@ mod tests {
         for (committed, expected) in [(None, Time(1_000)), (Some(Time(7)), Time(7))] {
             let (queue, id) = (Queue::Inbox, MessageId::stored("in:counter/a=20b:1"));
             let (to, headers, body) = (to.clone(), headers.clone(), Bytes::from_static(b"body"));
-            let (map, body) = pack(NewMessage { queue, to: to.clone(), id: id.clone(), committed, headers, body }).unwrap();
+            let (map, body) =
+                pack(NewMessage { queue, to: to.clone(), id: id.clone(), committed, headers, body }).unwrap();
             let read = delivery(to, BUCKET, Stored { body, ..stored("s", map) });
             assert_eq!((read.id, read.committed, read.headers.0.len()), (id, Some(expected), 2));
             assert_eq!(read.headers.get("x-a"), Some(" é\n"));
@@ -298,7 +302,12 @@ mod tests {
         assert!(read_headers(b"").unwrap().is_empty());
         let map = read_headers(b"NATS/1.0\r\nX-A: 1\r\n  2\r\nX-A:3\r\n: empty\r\n\r\n").unwrap();
         assert_eq!((map.len(), map.get("X-A").unwrap().as_str()), (2, "1  2"));
-        for broken in [&b"NATS/1.0\r\nno colon\r\n\r\n"[..], b"NATS/1.0\r\n\xff: 1\r\n", b"HTTP/1.1\r\n", b"NATS/1.0\r\na b: 1\r\n"] {
+        for broken in [
+            &b"NATS/1.0\r\nno colon\r\n\r\n"[..],
+            b"NATS/1.0\r\n\xff: 1\r\n",
+            b"HTTP/1.1\r\n",
+            b"NATS/1.0\r\na b: 1\r\n",
+        ] {
             assert!(read_headers(broken).is_none(), "{broken:?}");
         }
     }
