@@ -15,6 +15,7 @@ mod deploy;
 mod dev;
 mod dlq;
 mod doctor;
+mod doctor_nats;
 mod event_lines;
 mod grouped_help;
 mod host;

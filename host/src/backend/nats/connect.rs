@@ -4,6 +4,7 @@
 
 use std::error::Error as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::rustls::{self, CertificateError};
@@ -30,10 +31,26 @@ const COMMANDS_MAX: usize = 8_192;
 /// # Errors
 /// `OpenError`: each names what to correct.
 pub(super) async fn connect(config: &config::Nats) -> Result<Client, OpenError> {
+    connect_and_tell(config, tell).await
+}
+
+/// As [`connect`], and whatever happens to the connection is told.
+///
+/// # Errors
+/// As [`connect`].
+pub(super) async fn connect_and_tell(
+    config: &config::Nats,
+    tell: impl Fn(&Event) + Send + Sync + 'static,
+) -> Result<Client, OpenError> {
     let urls = shown(config);
     let unreadable = |error: std::io::Error| OpenError::Unreachable { urls: urls.clone(), reason: error.to_string() };
     let addresses: Result<Vec<ServerAddr>, _> = config.urls.iter().map(|url| url.parse()).collect();
-    let options = tls(config, credentials(config).await?).await?;
+    let tell = Arc::new(tell);
+    let options = ConnectOptions::new().event_callback(move |event| {
+        let tell = Arc::clone(&tell);
+        async move { tell(&event) }
+    });
+    let options = tls(config, credentials(config, options).await?).await?;
     let connected = options.connect(addresses.map_err(unreadable)?).await;
     connected.map_err(|error| explain(config, &error))
 }
@@ -43,15 +60,14 @@ pub(super) fn shown(config: &config::Nats) -> String {
     config.urls.join(", ")
 }
 
-async fn credentials(config: &config::Nats) -> Result<ConnectOptions, OpenError> {
-    let options = ConnectOptions::new()
+async fn credentials(config: &config::Nats, options: ConnectOptions) -> Result<ConnectOptions, OpenError> {
+    let options = options
         .name(&config.name)
         .connection_timeout(CONNECT_LIMIT)
         .request_timeout(Some(REQUEST_LIMIT))
         .ping_interval(PING_EVERY)
         .client_capacity(COMMANDS_MAX)
-        .reconnect_delay_callback(pause)
-        .event_callback(|event| async move { tell(&event) });
+        .reconnect_delay_callback(pause);
     if let Some(path) = &config.creds_file {
         let text = read("nats.creds_file", path).await?;
         return with_creds(options, &text, "nats.creds_file", path);

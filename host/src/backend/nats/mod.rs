@@ -2,7 +2,7 @@
 //!
 //! - `open`: connects, refuses servers that lack something, makes what is missing, puts the store together and ends it.
 //!   `connect`: the connection and its credentials. `provision`: which streams there must be, and how they differ.
-//!   `session`: what everything below shares.
+//!   `session`: what everything below shares. `inspect`: looks all of it over from outside, for `hydra doctor`.
 //! - `names`: every subject, stream, table, key and consumer; nothing else puts one together.
 //! - `log`: the seam's `Log`. `inbox` opens a bucket, `feed` pulls its messages, `history` reads older ones, `stored` says
 //!   what a stored message is, `notices` tells and follows, `time` knows the servers' time, `api` asks them. `table`, `watch`, `blobs`: the other two.
@@ -20,6 +20,7 @@ mod frame;
 mod headers;
 mod history;
 mod inbox;
+mod inspect;
 mod log;
 mod names;
 mod notices;
@@ -33,5 +34,6 @@ mod time;
 mod watch;
 
 pub use error::OpenError;
+pub use inspect::{Report, Rights, Skew, Usage, inspect};
 pub use open::{Nats, open, open_with_window};
 pub use provision::Difference;

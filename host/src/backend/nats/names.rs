@@ -207,22 +207,23 @@ impl Names {
 
     // Rights.
 
-    /// Everything of this system and region, as one wildcard.
-    pub(super) fn everything(&self) -> String {
-        format!("{}.>", self.prefix())
-    }
-
-    /// Where a host publishes, as the server's `permissions` write it.
-    pub(super) fn host_publishes(&self) -> Vec<String> {
-        let mut subjects = vec![self.everything(), "$JS.API.>".into(), "$JS.ACK.>".into(), "_INBOX.>".into()];
-        subjects.extend(TableName::ALL.map(|table| self.rows(table)));
-        subjects.extend(self.components_subjects());
+    /// Where a host publishes, as a server's `permissions` write it, each with a subject of that kind that stores nothing
+    /// when it is published to with an expectation that never holds.
+    pub(super) fn host_publishes(&self, domain: Option<&str>) -> Vec<(String, String)> {
+        let api = domain.map_or_else(|| "$JS.API.".to_owned(), |domain| format!("$JS.{domain}.API."));
+        let all = |prefix: String, probe: &str| (format!("{prefix}>"), format!("{prefix}{probe}"));
+        let mut subjects = vec![all(format!("{}.", self.prefix()), "msg.0.0.0.sys-doctor.probe")];
+        subjects.push(all(api, "INFO"));
+        subjects.push(all("$JS.ACK.".into(), "doctor"));
+        subjects.extend(TableName::ALL.map(|table| all(self.row(table, ""), "doctor")));
+        subjects.extend(["C", "M"].map(|part| all(format!("$O.{}.{part}.", self.components()), "doctor")));
         subjects
     }
 
-    /// Where a host subscribes.
-    pub(super) fn host_subscribes(&self) -> Vec<String> {
-        vec![self.everything(), "_INBOX.>".into()]
+    /// Where a host subscribes, each with a subject of that kind.
+    pub(super) fn host_subscribes(&self) -> Vec<(String, String)> {
+        let all = |prefix: String| (format!("{prefix}>"), format!("{prefix}doctor"));
+        vec![all(format!("{}.", self.prefix())), all("_INBOX.".into())]
     }
 
     fn prefix(&self) -> String {

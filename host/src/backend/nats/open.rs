@@ -183,15 +183,21 @@ async fn bucket_count(registry: &dyn Table, names: &Names, wanted: u16) -> Resul
             Put::Refused => registry.get(&key).await?.map(|entry| entry.value).unwrap_or_default(),
         },
     };
-    let map: BucketMap = serde_json::from_slice(&stored).map_err(|error| damaged(&key, &error.to_string()))?;
-    if map.format != MAP_FORMAT || !map.buckets.is_power_of_two() || map.buckets > 256 {
-        return Err(damaged(&key, "made by another version: use the version that made it"));
+    let buckets = read_map(&key, &stored)?;
+    if buckets != wanted {
+        tracing::info!(buckets, "the system has its number of buckets already: store.buckets does not count");
     }
-    if map.buckets != wanted {
-        tracing::info!(
-            buckets = map.buckets,
-            "the system has its number of buckets already: store.buckets does not count"
-        );
+    Ok(buckets)
+}
+
+/// How many buckets a stored map says there are.
+///
+/// # Errors
+/// `OpenError::Store`: it does not read back.
+pub(super) fn read_map(key: &str, stored: &[u8]) -> Result<u16, OpenError> {
+    let map: BucketMap = serde_json::from_slice(stored).map_err(|error| damaged(key, &error.to_string()))?;
+    if map.format != MAP_FORMAT || !map.buckets.is_power_of_two() || map.buckets > 256 {
+        return Err(damaged(key, "made by another version: use the version that made it"));
     }
     Ok(map.buckets)
 }
