@@ -8,6 +8,8 @@ use hydra::backend::nats::{Nats, OpenError, open};
 use hydra::config;
 use hydra_tests::nats::NatsServer;
 
+mod foreign;
+mod mailboxes;
 mod opening;
 mod provisioning;
 mod server;
