@@ -9,8 +9,6 @@ use hydra::crash::Step;
 const STARTING: Duration = Duration::from_millis(60);
 /// Most claims that a start makes: one for each bucket.
 const BUCKETS: u64 = 16;
-/// Records that are surely loaded after a start: then they are in memory.
-const RECORDS: u64 = 8;
 
 /// What happens to a host.
 #[derive(Debug, Clone, Copy)]
@@ -52,15 +50,21 @@ pub(crate) fn kills(count: u64, random: &mut Rng) -> Vec<Fault> {
 /// A step for the first time, and for so many others.
 pub(crate) fn crashes(step: Step, count: u64, random: &mut Rng) -> Vec<Fault> {
     let nth = |which: u64, random: &mut Rng| match (which, step) {
-        (0, _) | (_, Step::DrainBegun | Step::Drained) => 1,
-        (_, Step::ClaimWritten | Step::InboxOpened | Step::InboxSettled) => random.u64(2..=BUCKETS),
-        (_, Step::RecordLoaded) => random.u64(2..=RECORDS),
+        (0, _) | (_, Step::HandedOverAgain | Step::DrainBegun | Step::Drained) => 1,
+        (_, Step::ClaimWritten | Step::InboxOpened | Step::ClaimReadAgain | Step::InboxSettled) => {
+            random.u64(2..=BUCKETS)
+        }
+        (_, Step::MessageParked | Step::BeforeParkedTrim) => which + 1,
         _ => random.u64(2..=40),
     };
     (0..count).map(|which| Fault::CrashAt { step, nth: nth(which, random) }).collect()
 }
 
-/// Steps that a host comes to within seconds, whatever it does. History is trimmed after minutes.
+/// Steps that come once something has waited for seconds, or for more than a minute: each list has a host of its own.
+pub(crate) const LATE: [&[Step]; 3] =
+    [&[Step::MessageParked, Step::BeforeParkedTrim], &[Step::BeforeTrim], &[Step::Trimmed]];
+
+/// Steps that a host comes to at once, whatever it does.
 pub(crate) fn soon() -> impl Iterator<Item = Step> {
-    Step::ALL.iter().copied().filter(|step| !matches!(step, Step::BeforeTrim | Step::Trimmed))
+    Step::ALL.iter().copied().filter(|step| !LATE.iter().any(|late| late.contains(step)))
 }

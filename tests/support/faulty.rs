@@ -55,7 +55,7 @@ impl Link {
     pub fn backend(self: &Arc<Self>) -> Backend {
         let store = &self.faults.store;
         let (log, actors) = (Arc::new(Faulty(self.clone())), Arc::new(Faulty(self.clone())));
-        Backend { log, actors, ..store.clone() }
+        Backend { log, actors, exclusive: false, ..store.clone() }
     }
 
     /// The node stands still for this long: what it asks for waits until then.

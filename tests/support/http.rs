@@ -116,8 +116,14 @@ pub async fn api(rig: &Rig) -> (Arc<Node>, Api) {
 pub async fn away() -> Api {
     let store = Arc::new(Away::default());
     let table = || -> Arc<dyn Table> { store.clone() };
-    let backend =
-        Backend { actors: table(), registry: table(), liveness: table(), log: store.clone(), blobs: store.clone() };
+    let backend = Backend {
+        actors: table(),
+        registry: table(),
+        liveness: table(),
+        log: store.clone(),
+        blobs: store.clone(),
+        exclusive: true,
+    };
     Api { backend, ..api(&Rig::new()).await.1 }
 }
 

@@ -36,6 +36,8 @@ pub struct Backend {
     pub liveness: Arc<dyn Table>,
     /// Components by digest.
     pub blobs: Arc<dyn Blobs>,
+    /// No other process can have this store open: whoever opens it takes up everything at once.
+    pub exclusive: bool,
 }
 
 /// Why the store did not do what was asked. Always the host's fault, never the guest's or the caller's.

@@ -186,6 +186,7 @@ fn backend(store: &Arc<Store>) -> Backend {
         actors: rows(Space::Actors),
         registry: rows(Space::Registry),
         // Only this process has the store open: whoever lives, lives in here.
+        exclusive: true,
         liveness: Arc::new(memory::Rows::new(Arc::clone(&store.clock))),
         blobs: Arc::new(blobs::Files(Arc::clone(store))),
     }
