@@ -13,7 +13,6 @@ use crate::backend::{Delivery, Error, Queue};
 use crate::bucket::Bucket;
 use crate::callers::{suspend, tell_suspended};
 use crate::commit::{self, Committed, Draft, LoadError, Loaded};
-use crate::crash::{self, Step};
 use crate::digest::Digest;
 use crate::effects::Fault;
 use crate::failure::History;
@@ -416,7 +415,6 @@ impl Activation {
                 }
             }
         }
-        crash::at(Step::TurnsDone);
         let from_log = handled.iter().filter(|waiting| waiting.parked.is_none());
         self.bucket.done(from_log.map(|waiting| waiting.delivery.seq));
         if let Some(last) = handled.iter().filter_map(|waiting| waiting.parked).max() {
