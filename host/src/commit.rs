@@ -175,7 +175,9 @@ async fn clear(bucket: &Bucket, actor: &ActorId, loaded: Loaded) -> Result<Optio
     if !must_be_stored {
         return Ok(Some(Loaded { record, revision }));
     }
-    match store(bucket, actor, revision, &record).await? {
+    let cleared = store(bucket, actor, revision, &record).await?;
+    crash::at(Step::OutboxCleared);
+    match cleared {
         Put::Written(revision) => Ok(Some(Loaded { record, revision: Some(revision) })),
         Put::Refused => Ok(None),
     }

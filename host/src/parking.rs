@@ -56,8 +56,9 @@ pub(crate) async fn park(bucket: &Bucket, actor: &ActorId, seqs: &[Seq], committ
         for delivery in page.into_iter().filter(|delivery| seqs.contains(&delivery.seq)) {
             let parked = vec![frame(bucket, delivery, committed)];
             // One at a time: of several the first could be lost and repeated behind the others.
+            crash::at(Step::BeforePark);
             bucket.patiently("parked queue", || async { log.append(parked.clone()).await.map(drop) }).await?;
-            crash::at(Step::MessageParked);
+            crash::at(Step::Parked);
         }
     }
     Ok(())

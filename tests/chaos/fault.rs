@@ -54,15 +54,18 @@ pub(crate) fn crashes(step: Step, count: u64, random: &mut Rng) -> Vec<Fault> {
         (_, Step::ClaimWritten | Step::InboxOpened | Step::ClaimReadAgain | Step::InboxSettled) => {
             random.u64(2..=BUCKETS)
         }
-        (_, Step::MessageParked | Step::BeforeParkedTrim) => which + 1,
         _ => random.u64(2..=40),
     };
     (0..count).map(|which| Fault::CrashAt { step, nth: nth(which, random) }).collect()
 }
 
 /// Steps that come once something has waited for seconds, or for more than a minute: each list has a host of its own.
-pub(crate) const LATE: [&[Step]; 3] =
-    [&[Step::MessageParked, Step::BeforeParkedTrim], &[Step::BeforeTrim], &[Step::Trimmed]];
+pub(crate) const LATE: [&[Step]; 4] = [
+    &[Step::BeforePark, Step::Parked],
+    &[Step::BeforeParkedTrim, Step::BeforeUnpark],
+    &[Step::BeforeTrim],
+    &[Step::Trimmed],
+];
 
 /// Steps that a host comes to at once, whatever it does.
 pub(crate) fn soon() -> impl Iterator<Item = Step> {
