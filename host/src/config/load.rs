@@ -19,9 +19,9 @@ const DEFAULT_FILE: &str = "hydra.toml";
 const DEFAULT_ORIGIN: &str = "default";
 /// Begins every variable that is a setting.
 const PREFIX: &str = "HYDRA_";
-/// Variables of the command line itself: no settings of a host.
-const CLIENT_VARIABLES: [&str; 3] = ["HYDRA_URL", "HYDRA_TOKEN", "HYDRA_CONFIG"];
-/// Variables of the tests, known to no release.
+/// Variables of the command line itself and of the tests: no settings of a host.
+const CLIENT_VARIABLES: [&str; 4] = ["HYDRA_URL", "HYDRA_TOKEN", "HYDRA_CONFIG", "HYDRA_NATS_SERVER"];
+/// Further ones of the tests, known to no release.
 const TEST_VARIABLES: &[&str] = &[
     #[cfg(debug_assertions)]
     crate::crash::VARIABLE,
@@ -29,7 +29,7 @@ const TEST_VARIABLES: &[&str] = &[
 /// Kubernetes sets these beside a service that is called hydra.
 const FOREIGN_PREFIXES: [&str; 2] = ["HYDRA_SERVICE_", "HYDRA_PORT"];
 /// Never printed.
-const SECRETS: [&str; 1] = ["http.token"];
+const SECRETS: [&str; 3] = ["http.token", "nats.password", "nats.token"];
 /// A key this different from every known one is not taken for a slip: below it no suggestion is made.
 const LIKENESS_MIN: f64 = 0.7;
 
@@ -189,6 +189,7 @@ impl Known {
                 Ok(number) => Value::from(number),
                 Err(_) => Value::from(given.text.as_str()),
             },
+            Some(Value::Bool(..)) => given.text.parse::<bool>().map_or(Value::from(given.text.as_str()), Value::from),
             Some(Value::Array(..)) => given.text.split(',').map(str::trim).collect::<Vec<_>>().into(),
             _ => Value::from(given.text.as_str()),
         };
