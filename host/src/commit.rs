@@ -288,7 +288,7 @@ pub(crate) async fn load(bucket: &Bucket, actor: &ActorId) -> Result<Loaded, Loa
         return Ok(Loaded { record, revision: Some(entry.revision) });
     }
     hand_over(bucket, actor, &record).await?;
-    crash::at(Step::RecordLoaded);
+    crash::at(Step::HandedOverAgain);
     match clear(bucket, actor, Loaded { record, revision: Some(entry.revision) }).await? {
         Some(loaded) => Ok(loaded),
         // Whoever wrote it has seen the outbox handed over first.

@@ -45,12 +45,13 @@ macro_rules! steps {
 
 steps! {
     ClaimWritten "claim-written" "The ownership row names this host; the bucket is not open yet."
-    InboxOpened "inbox-opened" "The bucket is open at its floor; earlier owners are not turned out yet."
+    InboxOpened "inbox-opened" "The bucket is open at its floor; whether it is still owned is not looked at again."
+    ClaimReadAgain "claim-read-again" "The ownership row still names this host; earlier owners are not turned out yet."
     InboxSettled "inbox-settled" "Earlier owners are turned out; nothing was pulled."
     BeforeAccept "before-accept" "A message from outside is checked; the log does not have it."
     Accepted "accepted" "The log has a message from outside; its sender does not know."
     MessagePulled "message-pulled" "A message was pulled from its bucket; its actor does not know."
-    RecordLoaded "record-loaded" "A record was read, and what it still had to hand over is handed over."
+    HandedOverAgain "handed-over-again" "A record was read, and the outbox that it still had was handed over."
     BeforeRecord "before-record" "Turns have ended; nothing of them is stored."
     RecordWritten "record-written" "The record is stored; nothing of its outbox is handed over."
     OutboxEntry "outbox-entry" "The next entry of an outbox is about to be handed over."
@@ -61,6 +62,7 @@ steps! {
     BeforePark "before-park" "A message is about to be copied to the parked queue; the record says that it is parked."
     Parked "parked" "A message was copied to the parked queue; those behind it were not."
     OutboxCleared "outbox-cleared" "An outbox was handed over, and the record says so."
+    BeforeParkedTrim "before-parked-trim" "Turns from the parked queue are committed; their messages are still in it."
     BeforeUnpark "before-unpark" "The parked queue is empty; the record still says that the actor works from it."
     TurnsDone "turns-done" "Turns are committed and handed over; the floor is below them."
     BeforeAck "before-ack" "The floor is about to move up."

@@ -64,6 +64,7 @@ pub(crate) async fn claim(
     if table.get(&key).await?.is_none_or(|row| row.revision != revision) {
         return Ok(None);
     }
+    crash::at(Step::ClaimReadAgain);
     inbox.settle().await?;
     crash::at(Step::InboxSettled);
     let bucket = Arc::new(Bucket::new(id, epoch, inbox.floor(), context.clone()));

@@ -140,5 +140,6 @@ pub(crate) async fn find(bucket: &Bucket, actor: &ActorId, origin: Seq) -> Resul
 /// # Errors
 /// `Error::Closed` and `Error::Damaged`: the bucket cannot go on.
 pub(crate) async fn trim(bucket: &Bucket, actor: &ActorId, up_to: Seq) -> Result<(), Error> {
+    crash::at(Step::BeforeParkedTrim);
     bucket.patiently("parked queue", || bucket.context.backend.log.trim_parked(actor, up_to)).await
 }

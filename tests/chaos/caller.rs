@@ -2,6 +2,7 @@
 //! All workloads call through it; it counts outcomes, so that the test knows when work goes on again.
 //! Never decides what an outcome means: the workloads do.
 
+use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -33,16 +34,18 @@ pub(crate) struct Caller {
     /// Messages that were tried again.
     pub(crate) repeats: AtomicU64,
     progress: Notify,
+    /// Between one message of a client and its next.
+    pace: Duration,
 }
 
 impl Caller {
-    /// A caller of these hosts.
+    /// A caller of these hosts, whose clients wait this long between messages.
     ///
     /// # Errors
     /// The HTTP client cannot be made.
-    pub(crate) fn new(urls: watch::Receiver<Vec<String>>) -> Result<Self> {
+    pub(crate) fn new(urls: watch::Receiver<Vec<String>>, pace: Duration) -> Result<Self> {
         let (outcomes, repeats, progress) = (AtomicU64::new(0), AtomicU64::new(0), Notify::new());
-        Ok(Self { http: http::client()?, urls, outcomes, repeats, progress })
+        Ok(Self { http: http::client()?, urls, outcomes, repeats, progress, pace })
     }
 
     /// Asks `KIND/ID/SUBJECT` until there is an outcome: all that a careful client has to do.
@@ -63,6 +66,19 @@ impl Caller {
         Ok(())
     }
 
+    /// Has an operator act on `KIND/ID` until it is done.
+    ///
+    /// # Errors
+    /// It was not: what was said last.
+    pub(crate) async fn operate(&self, actor: &str, operation: &str) -> Result<()> {
+        let path = format!("/v1/admin/actors/{actor}/{operation}");
+        let act =
+            |base: String| self.http.post(format!("{base}{path}?timeout={}s", TRY.as_secs())).timeout(2 * TRY).send();
+        let outcome = self.persistently(&path, act).await?;
+        ensure!(outcome.status == 204, "{path}: {} {:?}", outcome.status, outcome.body);
+        Ok(())
+    }
+
     /// Sends a message once, without a key. Whether it was accepted; if not, it may be stored or not.
     pub(crate) async fn send_once(&self, path: &str, body: impl Into<Bytes>) -> bool {
         let base = loop {
@@ -76,6 +92,7 @@ impl Caller {
         if !is_accepted {
             self.hosts_change().await;
         }
+        self.keep_pace().await;
         is_accepted
     }
 
@@ -104,6 +121,12 @@ impl Caller {
         tokio::time::timeout(PATIENCE, reached).await.context("the clients make no progress")
     }
 
+    async fn keep_pace(&self) {
+        if !self.pace.is_zero() {
+            let _ = tokio::time::timeout(self.pace, pending::<()>()).await;
+        }
+    }
+
     async fn until_outcome(&self, path: &str, body: impl Into<Bytes>, key: &str) -> Result<Outcome> {
         let body = body.into();
         let ask = |base: String| {
@@ -113,6 +136,7 @@ impl Caller {
         let outcome = self.persistently(path, ask).await.with_context(|| format!("the message with key {key}"))?;
         self.outcomes.fetch_add(1, Ordering::Relaxed);
         self.progress.notify_one();
+        self.keep_pace().await;
         Ok(outcome)
     }
 

@@ -9,8 +9,6 @@ use hydra::crash::Step;
 const STARTING: Duration = Duration::from_millis(60);
 /// Most claims that a start makes: one for each bucket.
 const BUCKETS: u64 = 16;
-/// Records that are surely loaded after a start: then they are in memory.
-const RECORDS: u64 = 8;
 
 /// What happens to a host.
 #[derive(Debug, Clone, Copy)]
@@ -52,19 +50,24 @@ pub(crate) fn kills(count: u64, random: &mut Rng) -> Vec<Fault> {
 /// A step for the first time, and for so many others.
 pub(crate) fn crashes(step: Step, count: u64, random: &mut Rng) -> Vec<Fault> {
     let nth = |which: u64, random: &mut Rng| match (which, step) {
-        (0, _) | (_, Step::DrainBegun | Step::Drained) => 1,
-        (_, Step::ClaimWritten | Step::InboxOpened | Step::InboxSettled) => random.u64(2..=BUCKETS),
-        (_, Step::RecordLoaded) => random.u64(2..=RECORDS),
+        (0, _) | (_, Step::HandedOverAgain | Step::DrainBegun | Step::Drained) => 1,
+        (_, Step::ClaimWritten | Step::InboxOpened | Step::ClaimReadAgain | Step::InboxSettled) => {
+            random.u64(2..=BUCKETS)
+        }
         _ => random.u64(2..=40),
     };
     (0..count).map(|which| Fault::CrashAt { step, nth: nth(which, random) }).collect()
 }
 
-/// Steps that a host comes to within seconds, whatever it does. History is trimmed after minutes, and parked is who waits
-/// long: `tests/node` and the simulation kill hosts at those.
+/// Steps that come once something has waited for seconds, or for more than a minute: each list has a host of its own.
+pub(crate) const LATE: [&[Step]; 4] = [
+    &[Step::BeforePark, Step::Parked],
+    &[Step::BeforeParkedTrim, Step::BeforeUnpark],
+    &[Step::BeforeTrim],
+    &[Step::Trimmed],
+];
+
+/// Steps that a host comes to at once, whatever it does.
 pub(crate) fn soon() -> impl Iterator<Item = Step> {
-    let late = |step: &Step| {
-        matches!(step, Step::BeforeTrim | Step::Trimmed | Step::BeforePark | Step::Parked | Step::BeforeUnpark)
-    };
-    Step::ALL.iter().copied().filter(move |step| !late(step))
+    Step::ALL.iter().copied().filter(|step| !LATE.iter().any(|late| late.contains(step)))
 }

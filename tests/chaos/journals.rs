@@ -1,9 +1,10 @@
 //! Workload: journals, whose state is everything they were told, in order. One client writes 0, 1, 2 … without waiting
-//! for anything but acceptance: under keys, repeated until accepted, or without, each once.
-//! Shows that every accepted message is applied exactly once, in the order of sending.
+//! for anything but acceptance: under keys, repeated until accepted, or without, each once; one is suspended and resumed
+//! meanwhile. Shows that every accepted message is applied exactly once, in the order of sending, parked or not.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use bytes::Bytes;
@@ -15,6 +16,12 @@ use crate::tally::Tally;
 
 /// Entries of one journal: then its writer begins another, so that states stay small.
 const ENTRIES: usize = 500;
+/// Of so many entries …
+const ROUND: usize = 20;
+/// … so many are written while the journal is suspended.
+const SUSPENDED: usize = 8;
+/// A journal that is suspended for so long has its messages parked: every second time it is.
+const PARKED_AFTER: Duration = Duration::from_secs(7);
 
 /// The journal's component: it appends a message's body to the state.
 pub(crate) fn component() -> Bytes {
@@ -35,35 +42,64 @@ pub(crate) fn component() -> Bytes {
     Guest::new(&handle).calls(&["state.get", "state.set"]).build()
 }
 
+/// How a client writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Each entry has a key and is repeated until it is accepted.
+    Keyed,
+    /// The same; of [`ROUND`] entries the first [`SUSPENDED`] find the journal suspended.
+    Suspended,
+    /// Each entry is sent once.
+    Once,
+}
+
 /// What one client wrote.
 pub(crate) struct Journal {
     caller: Arc<Caller>,
     name: &'static str,
-    /// Each message has a key and is repeated until it is accepted.
-    keyed: bool,
+    way: Way,
     /// For each journal, which entries were accepted; of the others nobody knows.
     written: Mutex<Vec<Vec<bool>>>,
 }
 
 impl Journal {
     /// Journals of this name.
-    pub(crate) fn new(caller: Arc<Caller>, name: &'static str, keyed: bool) -> Arc<Self> {
-        Arc::new(Self { caller, name, keyed, written: Mutex::default() })
+    pub(crate) fn new(caller: Arc<Caller>, name: &'static str, way: Way) -> Arc<Self> {
+        Arc::new(Self { caller, name, way, written: Mutex::default() })
     }
 
     /// Writes until it is stopped.
     pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) -> Result<()> {
         while !stop.is_cancelled() {
             let (journal, entry) = self.next();
-            let path = format!("journal/{}-{journal}/write", self.name);
+            let actor = format!("journal/{}-{journal}", self.name);
+            self.act(&actor, entry, &stop).await?;
+            let path = format!("{actor}/write");
             let body = u32::try_from(entry)?.to_le_bytes().to_vec();
-            let is_accepted = match self.keyed {
-                true => self.caller.send(&path, body, &format!("{entry}")).await.map(|()| true)?,
-                false => self.caller.send_once(&path, body).await,
+            let is_accepted = match self.way {
+                Way::Keyed | Way::Suspended => {
+                    self.caller.send(&path, body, &format!("{entry}")).await.map(|()| true)?
+                }
+                Way::Once => self.caller.send_once(&path, body).await,
             };
             self.written()[journal].push(is_accepted);
         }
         Ok(())
+    }
+
+    /// What an operator does before an entry.
+    async fn act(&self, actor: &str, entry: usize, stop: &CancellationToken) -> Result<()> {
+        match (self.way, entry % ROUND) {
+            (Way::Suspended, 0) => self.caller.operate(actor, "suspend").await,
+            (Way::Suspended, SUSPENDED) => {
+                let is_long = entry % (2 * ROUND) > ROUND;
+                if is_long {
+                    let _ = tokio::time::timeout(PARKED_AFTER, stop.cancelled()).await;
+                }
+                self.caller.operate(actor, "resume").await
+            }
+            _ => Ok(()),
+        }
     }
 
     fn next(&self) -> (usize, usize) {
@@ -84,6 +120,9 @@ impl Journal {
         let written = self.written().clone();
         for (journal, accepted) in written.iter().enumerate() {
             let name = format!("{}-{journal}", self.name);
+            if self.way == Way::Suspended {
+                self.caller.operate(&format!("journal/{name}"), "resume").await?;
+            }
             // An empty entry leaves no trace; its answer comes when everything accepted before is handled.
             let outcome =
                 self.caller.ask(&format!("journal/{name}/write"), "", &format!("check-{}", accepted.len())).await?;

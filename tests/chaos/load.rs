@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::caller::{Caller, PATIENCE};
 use crate::counters::{Common, Own};
-use crate::journals::Journal;
+use crate::journals::{Journal, Way};
 use crate::letters::Letters;
 use crate::tally::Tally;
 use crate::transfers::Transfers;
@@ -26,7 +26,7 @@ pub(crate) struct Load {
     transfers: Arc<Transfers>,
     own: Vec<Arc<Own>>,
     common: Arc<Common>,
-    journals: [Arc<Journal>; 2],
+    journals: [Arc<Journal>; 3],
     letters: Arc<Letters>,
     clients: JoinSet<Result<()>>,
     stop: CancellationToken,
@@ -42,7 +42,8 @@ impl Load {
             transfers: Transfers::open(caller.clone()).await?,
             own: (0..COUNTERS).map(|number| Own::new(caller.clone(), format!("own-{number}"))).collect(),
             common: Common::new(caller.clone(), "common"),
-            journals: [("keyed", true), ("once", false)].map(|(name, keyed)| Journal::new(caller.clone(), name, keyed)),
+            journals: [("keyed", Way::Keyed), ("suspended", Way::Suspended), ("once", Way::Once)]
+                .map(|(name, way)| Journal::new(caller.clone(), name, way)),
             letters: Letters::new(caller.clone(), "letters"),
             clients: JoinSet::new(),
             stop: CancellationToken::new(),

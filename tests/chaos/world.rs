@@ -15,6 +15,7 @@ use hydra_tests::host::sample;
 use hydra_tests::process::Process;
 use tempfile::TempDir;
 use tokio::sync::watch;
+use tokio::task::block_in_place;
 
 use crate::caller::Caller;
 use crate::fault::Fault;
@@ -29,12 +30,21 @@ const SIGKILL: i32 = 9;
 /// One host, its store, and its clients.
 pub(crate) struct World {
     folder: TempDir,
-    flags: Vec<String>,
     host: Option<Process>,
     urls: watch::Sender<Vec<String>>,
     random: Rng,
     load: Load,
     pub(crate) report: Report,
+}
+
+/// What a world begins with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setup<'a> {
+    /// The host's settings, as TOML.
+    pub(crate) settings: &'a str,
+    /// Between one message of a client and its next.
+    pub(crate) pace: Duration,
+    pub(crate) seed: u64,
 }
 
 /// How a host that was started came to be.
@@ -48,17 +58,18 @@ impl World {
     ///
     /// # Errors
     /// It cannot be set up.
-    pub(crate) async fn new(flags: &[&str], seed: u64) -> Result<Self> {
+    pub(crate) async fn new(setup: Setup<'_>) -> Result<Self> {
+        let Setup { settings, pace, seed } = setup;
         let folder = tempfile::tempdir()?;
+        std::fs::write(folder.path().join("hydra.toml"), settings)?;
         let (urls, url) = watch::channel(Vec::new());
-        let flags: Vec<String> = flags.iter().map(|flag| (*flag).into()).collect();
-        let (mut host, started) = start(folder.path(), &flags, None)?;
+        let (mut host, started) = start(folder.path(), None)?;
         let Started::Serves(address) = started else { bail!("the host ended: {:?}", host.end()?) };
-        deploy(folder.path(), &address)?;
+        block_in_place(|| deploy(folder.path(), &address))?;
         urls.send_replace(vec![address]);
-        let load = Load::new(Arc::new(Caller::new(url)?)).await?;
+        let load = Load::new(Arc::new(Caller::new(url, pace)?)).await?;
         let (random, report) = (Rng::with_seed(seed), Report::default());
-        Ok(Self { folder, flags, host: Some(host), urls, random, load, report })
+        Ok(Self { folder, host: Some(host), urls, random, load, report })
     }
 
     /// Lets clients work while one fault follows the other; at the end, all must be as promised.
@@ -85,7 +96,7 @@ impl World {
     pub(crate) fn end(mut self) -> Result<Report> {
         let mut host = self.host.take().context("a host")?;
         host.signal("TERM")?;
-        let status = host.end()?;
+        let status = block_in_place(|| host.end())?;
         ensure!(status.code() == Some(0), "SIGTERM ends a host with 0, not {status}");
         Ok(self.report)
     }
@@ -104,7 +115,7 @@ impl World {
                 self.moment().await?;
                 let began = Instant::now();
                 self.kill()?;
-                let mut starting = Process::start(&mut command(self.folder.path(), &self.flags)?)?;
+                let mut starting = Process::start(&mut command(self.folder.path())?)?;
                 let _ = tokio::time::timeout(after, pending::<()>()).await;
                 starting.kill()?;
                 self.serve()?;
@@ -131,11 +142,11 @@ impl World {
 
     fn kill(&mut self) -> Result<()> {
         self.urls.send_replace(Vec::new());
-        self.host.take().map_or(Ok(()), |mut host| host.kill())
+        self.host.take().map_or(Ok(()), |mut host| block_in_place(|| host.kill()))
     }
 
     fn serve(&mut self) -> Result<()> {
-        let (mut host, started) = start(self.folder.path(), &self.flags, None)?;
+        let (mut host, started) = start(self.folder.path(), None)?;
         let Started::Serves(address) = started else { bail!("the host ended: {:?}", host.end()?) };
         self.host = Some(host);
         self.urls.send_replace(vec![address]);
@@ -144,7 +155,7 @@ impl World {
 
     /// Runs a host that ends itself.
     async fn crash(&mut self, wish: &str, drains: bool) -> Result<()> {
-        let (mut host, started) = start(self.folder.path(), &self.flags, Some(wish))?;
+        let (mut host, started) = start(self.folder.path(), Some(wish))?;
         let status = match started {
             Started::Ended(status) => status,
             Started::Serves(address) => {
@@ -153,7 +164,9 @@ impl World {
                     self.moment().await?;
                     host.signal("TERM")?;
                 }
-                host.end().with_context(|| format!("it never comes to {wish}"))?
+                // Trimming comes later than the patience that a process is treated with.
+                let ended = block_in_place(|| host.end().or_else(|_| host.end()));
+                ended.with_context(|| format!("it never comes to {wish}"))?
             }
         };
         self.urls.send_replace(Vec::new());
@@ -162,22 +175,22 @@ impl World {
     }
 }
 
-fn command(folder: &Path, flags: &[String]) -> Result<std::process::Command> {
+fn command(folder: &Path) -> Result<std::process::Command> {
     let mut command = binary::command()?;
-    command.args(["host", "--http", "127.0.0.1:0", "--data"]).arg(folder.join("store")).args(flags);
+    command.args(["host", "--http", "127.0.0.1:0", "--data"]).arg(folder.join("store"));
     command.current_dir(folder);
     Ok(command)
 }
 
 /// Starts a host and waits until it serves or has ended.
-fn start(folder: &Path, flags: &[String], crash_at: Option<&str>) -> Result<(Process, Started)> {
-    let mut command = command(folder, flags)?;
+fn start(folder: &Path, crash_at: Option<&str>) -> Result<(Process, Started)> {
+    let mut command = command(folder)?;
     command.envs(crash_at.map(|wish| ("HYDRA_CRASH_AT", wish)));
     let mut host = Process::start(&mut command)?;
-    let line = match host.note_with("address=") {
+    let line = match block_in_place(|| host.note_with("address=")) {
         Ok(line) => line,
         Err(why) => {
-            let status = host.end()?;
+            let status = block_in_place(|| host.end())?;
             ensure!(status.signal() == Some(SIGKILL), "{status}: {why}");
             return Ok((host, Started::Ended(status)));
         }
