@@ -9,9 +9,8 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 
-const sdk = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const project = createRequire(path.resolve("package.json"));
 
 /** What the user can mend: said in one line, without a stack. */
@@ -41,8 +40,7 @@ function checkTypes() {
  */
 async function bundled(entry, bundle) {
   const { build } = await imported("esbuild");
-  const component = JSON.stringify(path.join(sdk, "src/component/exports.js"));
-  const contents = `import { component } from ${component};
+  const contents = `import { component } from ${JSON.stringify(ofSdk("src/component/exports.js"))};
 import * as actor from ${JSON.stringify(path.resolve(entry))};
 export const { handler, lifecycle } = component(actor.default);`;
   try {
@@ -66,7 +64,7 @@ export const { handler, lifecycle } = component(actor.default);`;
  */
 async function componentized(bundle, output) {
   const { componentize } = await imported("componentize-qjs");
-  const options = { witPath: path.join(sdk, "wit"), world: "full-actor", sync: true };
+  const options = { witPath: ofSdk("wit"), world: "full-actor", sync: true };
   try {
     const { component } = await componentize({ ...options, jsSource: readFileSync(bundle, "utf8"), jsPath: bundle });
     writeFileSync(output, component);
@@ -74,6 +72,15 @@ async function componentized(bundle, output) {
   } catch (error) {
     throw new Problem(`${bundle} did not become a component: its modules are run once while building, without a host\n${error}`);
   }
+}
+
+/**
+ * A file of the SDK that the project has installed, which is the one that the actor imports.
+ * @param {string} file
+ * @returns {string}
+ */
+function ofSdk(file) {
+  return path.join(path.dirname(located("hydra-sdk")), "..", file);
 }
 
 /**
@@ -93,7 +100,7 @@ function located(file) {
     return project.resolve(file);
   } catch {
     const [tool] = file.split("/");
-    throw new Problem(`${tool} is not installed in this project: run npm ci, or npm install --save-dev ${tool}`);
+    throw new Problem(`${tool} is not installed in this project: run npm ci`);
   }
 }
 

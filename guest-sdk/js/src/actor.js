@@ -108,8 +108,9 @@ function differs(stored, wanted) {
   if (typeOf(stored) !== typeOf(wanted)) return `it is ${typeOf(stored)}, and a new one is ${typeOf(wanted)}`;
   if (typeOf(wanted) !== "object") return "";
   const fields = /** @type {Record<string, unknown>} */ (stored);
-  for (const [name, value] of Object.entries(/** @type {object} */ (wanted))) {
-    const [found, type] = [typeOf(fields[name]), typeOf(value)];
+  for (const name in /** @type {Record<string, unknown>} */ (wanted)) {
+    const type = typeOf(/** @type {Record<string, unknown>} */ (wanted)[name]);
+    const found = typeOf(fields[name]);
     if (found !== type && type !== "null" && type !== "undefined") return `its ${name} is ${found} instead of ${type}`;
   }
   return "";

@@ -5,8 +5,6 @@
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-/** Characters that one call of `fromCharCode` takes at once: an argument each. */
-const CHUNK = 4096;
 
 /**
  * Text as UTF-8; half a surrogate pair becomes U+FFFD.
@@ -57,30 +55,14 @@ export function toBody(value) {
 }
 
 /**
- * Whether stored bytes are what an actor's `encode` gave. Without a loop of its own: that is slow in the sandbox.
- * @param {Uint8Array} stored
- * @param {Uint8Array | string} encoded
+ * Whether two lists of bytes are equal.
+ * @param {Uint8Array} one
+ * @param {Uint8Array} other
  * @returns {boolean}
  */
-export function isSame(stored, encoded) {
-  if (typeof encoded !== "string") return stored.length === encoded.length && oneToOne(stored) === oneToOne(encoded);
-  if (stored.length < encoded.length) return false;
-  try {
-    return fromUtf8(stored) === encoded;
-  } catch {
-    return false;
-  }
-}
-
-/**
- * A character for each byte.
- * @param {Uint8Array} bytes
- * @returns {string}
- */
-function oneToOne(bytes) {
-  let text = "";
-  for (let from = 0; from < bytes.length; from += CHUNK) {
-    text += String.fromCharCode(...bytes.subarray(from, from + CHUNK));
-  }
-  return text;
+export function isSame(one, other) {
+  if (one.length !== other.length) return false;
+  // A loop is thirty times slower than this in QuickJS, and at home in Node, which has no toBase64 before version 25.
+  if ("toBase64" in one) return /** @type {any} */ (one).toBase64() === /** @type {any} */ (other).toBase64();
+  return one.every((byte, at) => byte === other[at]);
 }

@@ -5,8 +5,7 @@
  */
 
 import { ActorId } from "./actor-id.js";
-import { Headers } from "./headers.js";
-import { encoded, milliseconds, payload } from "./outcome.js";
+import { encoded, milliseconds, pairsOf, payload } from "./outcome.js";
 
 /** @typedef {"trace" | "debug" | "info" | "warn" | "error"} Level how bad a log line is */
 
@@ -191,5 +190,5 @@ function body(value) {
  * @returns {import("./host.js").DeliveryOptions}
  */
 function deliveryOptions({ headers, priority = "normal" }) {
-  return { headers: [...new Headers(headers)], priority };
+  return { headers: pairsOf(headers), priority };
 }

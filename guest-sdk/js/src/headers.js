@@ -6,13 +6,13 @@
 
 /** Header names and values in order. Names are `[A-Za-z0-9-]+` and compare without regard to case. */
 export class Headers {
-  /** @type {[string, string][]} */
+  /** @type {readonly (readonly [string, string])[]} */
   #pairs;
 
-  /** @param {HeadersLike} [headers] */
+  /** @param {HeadersLike} [headers] a list of pairs is kept as it is */
   constructor(headers = []) {
-    const pairs = Symbol.iterator in headers ? headers : Object.entries(headers);
-    this.#pairs = Array.from(/** @type {Iterable<readonly [string, string]>} */ (pairs), ([name, value]) => [name, value]);
+    if (Array.isArray(headers)) this.#pairs = headers;
+    else this.#pairs = Symbol.iterator in headers ? [.../** @type {Iterable<[string, string]>} */ (headers)] : Object.entries(headers);
   }
 
   /**

@@ -5,7 +5,7 @@
 
 /**
  * @typedef {object} DeliveryOptions
- * @property {[string, string][]} headers
+ * @property {import("./outcome.js").Pair[]} headers
  * @property {"normal" | "high" | "low"} priority
  */
 
@@ -22,7 +22,7 @@
  * @property {(to: import("./actor-id.js").ActorId, subject: string, body: Uint8Array, options: DeliveryOptions) => void} send
  * @property {(to: import("./actor-id.js").ActorId, subject: string, body: Uint8Array, timeoutMs: number,
  *   memo: Uint8Array, options: DeliveryOptions) => string} request
- * @property {(replyToken: string, headers: [string, string][], body: Uint8Array) => void} answer
+ * @property {(replyToken: string, headers: import("./outcome.js").Pair[], body: Uint8Array) => void} answer
  * @property {(name: string, when: import("./context.js").Schedule, body: Uint8Array) => void} setTimer
  * @property {(name: string) => void} cancelTimer
  */

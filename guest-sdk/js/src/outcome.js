@@ -7,12 +7,16 @@ import { toBody } from "./bytes.js";
 import { Headers } from "./headers.js";
 
 /** @typedef {Success | Failure} Outcome what `handle` returns */
+/** @typedef {readonly [string, string]} Pair a header: name and value */
+
+/** @type {Pair} */
+const JSON_HEADER = ["content-type", "application/json"];
 
 /** A turn that did its work. Its effects are stored all together. */
 export class Success {
   /**
    * @param {"done" | "reply" | "later"} type
-   * @param {[string, string][]} headers of a reply
+   * @param {Pair[]} headers of a reply
    * @param {Uint8Array} body of a reply
    */
   constructor(type, headers, body) {
@@ -103,14 +107,23 @@ export function suspend(code, text) {
  * @param {string} what
  * @param {unknown} value
  * @param {import("./headers.js").HeadersLike} [headers]
- * @returns {[[string, string][], Uint8Array]}
+ * @returns {[Pair[], Uint8Array]}
  */
 export function payload(what, value, headers) {
-  const all = new Headers(headers);
-  const pairs = [...all];
-  const isJson = !(value instanceof Uint8Array) && all.get("content-type") === undefined;
-  if (isJson) pairs.unshift(["content-type", "application/json"]);
-  return [pairs, encoded(what, value)];
+  const body = encoded(what, value);
+  if (value instanceof Uint8Array) return [pairsOf(headers), body];
+  if (headers === undefined) return [[JSON_HEADER], body];
+  const has = new Headers(headers).get("content-type") !== undefined;
+  return [has ? pairsOf(headers) : [JSON_HEADER, ...pairsOf(headers)], body];
+}
+
+/**
+ * Headers as a list.
+ * @param {import("./headers.js").HeadersLike} [headers]
+ * @returns {Pair[]}
+ */
+export function pairsOf(headers) {
+  return headers === undefined ? [] : [...new Headers(headers)];
 }
 
 /**

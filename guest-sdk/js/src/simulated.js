@@ -7,7 +7,7 @@ import { ActorId } from "./actor-id.js";
 import { fromJson } from "./bytes.js";
 import { consoleTo } from "./console.js";
 import { Headers } from "./headers.js";
-import { seeded } from "./random.js";
+import { SEED_BYTES, seeded } from "./random.js";
 
 /**
  * What the simulated host answers.
@@ -23,7 +23,7 @@ import { seeded } from "./random.js";
 /** Content with headers: a message that a turn sent, or an answer. */
 export class Sent {
   /**
-   * @param {[string, string][]} headers
+   * @param {import("./outcome.js").Pair[]} headers
    * @param {Uint8Array} body
    */
   constructor(headers, body) {
@@ -77,7 +77,7 @@ export class SentRequest extends SentMessage {
 export class SentAnswer extends Sent {
   /**
    * @param {string} replyToken
-   * @param {[string, string][]} headers
+   * @param {import("./outcome.js").Pair[]} headers
    * @param {Uint8Array} body
    */
   constructor(replyToken, headers, body) {
@@ -200,7 +200,9 @@ export class SimulatedHost {
     const real = { Date: globalThis.Date, console: globalThis.console, random: Math.random };
     globalThis.Date = dateAt(this.nowMs());
     globalThis.console = { ...real.console, ...consoleTo((level, text) => this.log(level, text)) };
-    Math.random = seeded((length) => this.random(length));
+    /** @type {(() => number) | undefined} */
+    let random;
+    Math.random = () => (random ??= seeded(this.random(SEED_BYTES)))();
     try {
       return turn();
     } finally {

@@ -46,7 +46,7 @@ function handle(Kind, host, msg, activated) {
   const stored = host.state();
   actor.state = stored ? decode(actor, stored) : actor.initial();
   // A message that only reads a new actor must not create it, so the state of a new one counts as stored.
-  const before = stored ?? raw(encode(actor));
+  const before = stored ?? encode(actor);
   if (activated) actor.activated(ctx);
   const outcome = actor.handle(ctx, msg);
   if (outcome instanceof Failure) return outcome;
@@ -56,7 +56,7 @@ function handle(Kind, host, msg, activated) {
     return outcome;
   }
   const after = encode(actor);
-  if (!isSame(before, after)) host.setState(raw(after));
+  if (!isSame(before, after)) host.setState(after);
   return outcome;
 }
 
@@ -80,11 +80,11 @@ function decode(actor, bytes) {
 /**
  * @template State
  * @param {import("./actor.js").Actor<State>} actor
- * @returns {Uint8Array | string}
+ * @returns {Uint8Array}
  */
 function encode(actor) {
   try {
-    return actor.encode(actor.state);
+    return raw(actor.encode(actor.state));
   } catch (error) {
     throw fail("state-does-not-encode", `the state does not encode: ${brief(error)}`);
   }

@@ -33,9 +33,9 @@ export declare function raw(content: Uint8Array | string): Uint8Array;
  */
 export declare function toBody(value: unknown): Uint8Array;
 /**
- * Whether stored bytes are what an actor's `encode` gave. Without a loop of its own: that is slow in the sandbox.
- * @param {Uint8Array} stored
- * @param {Uint8Array | string} encoded
+ * Whether two lists of bytes are equal.
+ * @param {Uint8Array} one
+ * @param {Uint8Array} other
  * @returns {boolean}
  */
-export declare function isSame(stored: Uint8Array, encoded: Uint8Array | string): boolean;
+export declare function isSame(one: Uint8Array, other: Uint8Array): boolean;

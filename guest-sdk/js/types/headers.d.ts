@@ -6,7 +6,7 @@ export type HeadersLike = Headers | Iterable<readonly [string, string]> | Record
 /** Header names and values in order. Names are `[A-Za-z0-9-]+` and compare without regard to case. */
 export declare class Headers {
     #private;
-    /** @param {HeadersLike} [headers] */
+    /** @param {HeadersLike} [headers] a list of pairs is kept as it is */
     constructor(headers?: HeadersLike);
     /**
      * The first value under this name.
@@ -15,5 +15,5 @@ export declare class Headers {
      */
     get(name: string): string | undefined;
     /** Names and values in order. */
-    [Symbol.iterator](): ArrayIterator<[string, string]>;
+    [Symbol.iterator](): ArrayIterator<readonly [string, string]>;
 }

@@ -3,7 +3,7 @@
  * No code: both implement this, and `context.js` and `turn.js` know nothing else.
  */
 export type DeliveryOptions = {
-    headers: [string, string][];
+    headers: import("./outcome.js").Pair[];
     priority: "normal" | "high" | "low";
 };
 export type Host = {
@@ -20,13 +20,13 @@ export type Host = {
     deleteState: () => void;
     send: (to: import("./actor-id.js").ActorId, subject: string, body: Uint8Array, options: DeliveryOptions) => void;
     request: (to: import("./actor-id.js").ActorId, subject: string, body: Uint8Array, timeoutMs: number, memo: Uint8Array, options: DeliveryOptions) => string;
-    answer: (replyToken: string, headers: [string, string][], body: Uint8Array) => void;
+    answer: (replyToken: string, headers: import("./outcome.js").Pair[], body: Uint8Array) => void;
     setTimer: (name: string, when: import("./context.js").Schedule, body: Uint8Array) => void;
     cancelTimer: (name: string) => void;
 };
 /**
  * @typedef {object} DeliveryOptions
- * @property {[string, string][]} headers
+ * @property {import("./outcome.js").Pair[]} headers
  * @property {"normal" | "high" | "low"} priority
  */
 /**
@@ -42,7 +42,7 @@ export type Host = {
  * @property {(to: import("./actor-id.js").ActorId, subject: string, body: Uint8Array, options: DeliveryOptions) => void} send
  * @property {(to: import("./actor-id.js").ActorId, subject: string, body: Uint8Array, timeoutMs: number,
  *   memo: Uint8Array, options: DeliveryOptions) => string} request
- * @property {(replyToken: string, headers: [string, string][], body: Uint8Array) => void} answer
+ * @property {(replyToken: string, headers: import("./outcome.js").Pair[], body: Uint8Array) => void} answer
  * @property {(name: string, when: import("./context.js").Schedule, body: Uint8Array) => void} setTimer
  * @property {(name: string) => void} cancelTimer
  */

@@ -3,18 +3,18 @@
  * Ground floor: pure data. `component/exports.js` hands it to the host.
  */
 export type Outcome = Success | Failure;
-/** @typedef {Success | Failure} Outcome what `handle` returns */
+export type Pair = readonly [string, string];
 /** A turn that did its work. Its effects are stored all together. */
 export declare class Success {
     type: "done" | "later" | "reply";
-    headers: [string, string][];
+    headers: Pair[];
     body: Uint8Array<ArrayBufferLike>;
     /**
      * @param {"done" | "reply" | "later"} type
-     * @param {[string, string][]} headers of a reply
+     * @param {Pair[]} headers of a reply
      * @param {Uint8Array} body of a reply
      */
-    constructor(type: "done" | "reply" | "later", headers: [string, string][], body: Uint8Array);
+    constructor(type: "done" | "reply" | "later", headers: Pair[], body: Uint8Array);
 }
 /** A turn that did not. Its effects are dropped all together. To be returned or thrown. */
 export declare class Failure extends Error {
@@ -71,9 +71,15 @@ export declare function suspend(code: string, text: string): Failure;
  * @param {string} what
  * @param {unknown} value
  * @param {import("./headers.js").HeadersLike} [headers]
- * @returns {[[string, string][], Uint8Array]}
+ * @returns {[Pair[], Uint8Array]}
  */
-export declare function payload(what: string, value: unknown, headers?: import("./headers.js").HeadersLike): [[string, string][], Uint8Array];
+export declare function payload(what: string, value: unknown, headers?: import("./headers.js").HeadersLike): [Pair[], Uint8Array];
+/**
+ * Headers as a list.
+ * @param {import("./headers.js").HeadersLike} [headers]
+ * @returns {Pair[]}
+ */
+export declare function pairsOf(headers?: import("./headers.js").HeadersLike): Pair[];
 /**
  * A body; throws a failure that names what did not encode.
  * @param {string} what

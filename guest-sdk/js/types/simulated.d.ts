@@ -30,10 +30,10 @@ export declare class Sent {
     headers: Headers;
     body: Uint8Array<ArrayBufferLike>;
     /**
-     * @param {[string, string][]} headers
+     * @param {import("./outcome.js").Pair[]} headers
      * @param {Uint8Array} body
      */
-    constructor(headers: [string, string][], body: Uint8Array);
+    constructor(headers: import("./outcome.js").Pair[], body: Uint8Array);
     /**
      * The body, read as JSON.
      * @returns {any}
@@ -76,10 +76,10 @@ export declare class SentAnswer extends Sent {
     replyToken: string;
     /**
      * @param {string} replyToken
-     * @param {[string, string][]} headers
+     * @param {import("./outcome.js").Pair[]} headers
      * @param {Uint8Array} body
      */
-    constructor(replyToken: string, headers: [string, string][], body: Uint8Array);
+    constructor(replyToken: string, headers: import("./outcome.js").Pair[], body: Uint8Array);
 }
 /** A timer that a turn set, or cancelled: then `when` is undefined. */
 export declare class TimerChange {
@@ -135,7 +135,7 @@ export declare class SimulatedHost implements Host {
     /** @type {Host["request"]} */
     request(to: ActorId, subject: string, body: Uint8Array<ArrayBufferLike>, timeoutMs: number, memo: Uint8Array<ArrayBufferLike>, options: import("./host.js").DeliveryOptions): string;
     /** @type {Host["answer"]} */
-    answer(replyToken: string, headers: [string, string][], body: Uint8Array<ArrayBufferLike>): void;
+    answer(replyToken: string, headers: import("./outcome.js").Pair[], body: Uint8Array<ArrayBufferLike>): void;
     /** @type {Host["setTimer"]} */
     setTimer(name: string, when: import("./context.js").Schedule, body: Uint8Array<ArrayBufferLike>): void;
     /** @type {Host["cancelTimer"]} */

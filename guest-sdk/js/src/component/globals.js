@@ -5,25 +5,28 @@
  */
 
 import { consoleTo } from "../console.js";
-import { seeded } from "../random.js";
+import { SEED_BYTES, seeded } from "../random.js";
 import { host } from "./host.js";
 import { TextDecoder, TextEncoder } from "./text.js";
 
+let inTurn = false;
 /** @type {(() => number) | undefined} */
 let random;
 
 /** Begins a turn: from here the host can be called, and `Math.random` draws a new seed when it is used. */
 export function beginTurn() {
-  random = seeded(host.random);
+  inTurn = true;
+  random = undefined;
 }
 
 Math.random = () => {
-  if (random) return random();
-  throw new Error("Math.random() outside of a turn: its result would be built in, the same in every actor. Call it in handle()");
+  if (!inTurn) throw new Error("Math.random() outside of a turn would be built in, the same in every actor: call it in handle()");
+  random ??= seeded(host.random(SEED_BYTES));
+  return random();
 };
 
 const console = consoleTo((level, text) => {
-  if (random) host.log(level, text);
+  if (inTurn) host.log(level, text);
 });
 
 Object.assign(globalThis, { console, TextDecoder, TextEncoder });

@@ -51,7 +51,7 @@ function wellFormed({ headers, priority }) {
 }
 
 /**
- * @param {[string, string][]} headers
+ * @param {import("../outcome.js").Pair[]} headers
  * @returns {WitHeaders}
  */
 export function wellFormedPairs(headers) {

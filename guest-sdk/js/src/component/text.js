@@ -6,6 +6,7 @@
 
 const UTF_8 = /^\s*(utf-?8|unicode-1-1-utf-8|unicode11utf8|unicode20utf8|x-unicode20utf8)\s*$/i;
 const REPLACEMENT = "\ufffd";
+const BYTE_ORDER_MARK = 0xfeff;
 
 /** Text to UTF-8; half a surrogate pair becomes U+FFFD. */
 export class TextEncoder {
@@ -63,25 +64,18 @@ export class TextDecoder {
    * @param {{ stream?: boolean }} [options]
    * @returns {string}
    */
-  decode(input = new Uint8Array(), { stream = false } = {}) {
-    if (stream) throw new TypeError("TextDecoder: streaming is not there: decode all bytes at once");
+  decode(input = new Uint8Array(), options) {
+    if (options?.stream) throw new TypeError("TextDecoder: streaming is not there: decode all bytes at once");
     const bytes = view(input);
-    const text = this.#decoded(bytes);
-    return !this.ignoreBOM && text.startsWith("\ufeff") ? text.slice(1) : text;
-  }
-
-  /**
-   * @param {Uint8Array} bytes
-   * @returns {string}
-   */
-  #decoded(bytes) {
+    let text;
     try {
-      return decodeURIComponent(escape(atob(/** @type {any} */ (bytes).toBase64())));
+      text = decodeURIComponent(escape(atob(/** @type {any} */ (bytes).toBase64())));
     } catch (error) {
       if (!(error instanceof URIError)) throw error;
       if (this.fatal) throw new TypeError("the bytes are not UTF-8");
-      return replacing(bytes);
+      text = replacing(bytes);
     }
+    return text.charCodeAt(0) === BYTE_ORDER_MARK && !this.ignoreBOM ? text.slice(1) : text;
   }
 }
 
