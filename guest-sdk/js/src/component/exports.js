@@ -1,6 +1,7 @@
 /**
  * The component's exports, made of the author's actor. Called by the host, calls `turn.js`; `bin/hydra-build.js` writes
  * the module that calls `component`. The end of the raw bindings: what goes further in is `Message` and `Context`.
+ * Whatever is thrown and is no `failure` becomes a trap in the runtime: the turn leaves nothing behind but its log.
  */
 
 // First: the modules after it use what it installs.
@@ -33,7 +34,8 @@ export function component(exported) {
     handle(msg) {
       const activated = wasActivated;
       wasActivated = false;
-      const outcome = orTrap(() => run(Kind, host, toMessage(msg), activated));
+      beginTurn();
+      const outcome = run(Kind, host, toMessage(msg), activated);
       if (outcome instanceof Failure) throw toFailure(outcome);
       if (outcome.type !== "reply") return { tag: outcome.type };
       return { tag: "reply", val: { headers: wellFormedPairs(outcome.headers), body: outcome.body } };
@@ -46,12 +48,16 @@ export function component(exported) {
     },
     /** @param {number} fromVersion @param {Uint8Array} bytes @returns {Uint8Array} */
     migrate(fromVersion, bytes) {
-      const migrated = orTrap(() => migrate(new Kind(), fromVersion, bytes));
+      beginTurn();
+      const migrated = migrate(new Kind(), fromVersion, bytes);
       if (migrated instanceof Failure) throw toFault(migrated);
       return raw(migrated);
     },
     /** @returns {string} */
-    describe: () => orTrap(() => toJson(new Kind().describe())).toWellFormed(),
+    describe() {
+      beginTurn();
+      return toJson(new Kind().describe());
+    },
   };
   return { handler, lifecycle };
 }
@@ -69,22 +75,6 @@ function migrate(actor, fromVersion, bytes) {
     if (error instanceof Failure) return error;
     host.log("error", `migrate from version ${fromVersion}: ${told(error)}`);
     throw error;
-  }
-}
-
-/**
- * Runs a call of the host. The runtime traps on whatever cannot become a `failure`, and of that it prints a variant's tag
- * only: so the error goes there, for the dead letter to show.
- * @template Result
- * @param {() => Result} call
- * @returns {Result}
- */
-function orTrap(call) {
-  beginTurn();
-  try {
-    return call();
-  } catch (error) {
-    throw { tag: String(error).toWellFormed() };
   }
 }
 
