@@ -98,11 +98,17 @@ export class Harness {
   randomSeed = 0;
   /** `[config]` of `actor.toml`. @type {Map<string, string>} */
   config = new Map();
-  /** The stored bytes; undefined for an actor that is new or deleted. To be set as another version might have. @type {Uint8Array | undefined} */
+  /**
+   * The stored bytes; undefined for an actor that is new or deleted. To be set as another version might have.
+   * @type {Uint8Array | undefined}
+   */
   stateBytes = undefined;
   /** Timers that are set, by name. @type {Map<string, Timer>} */
   timers = new Map();
-  /** Requests that wait for their answer, by token, with the time when they time out. @type {Map<string, SentRequest & { dueMs: number }>} */
+  /**
+   * Requests that wait for their answer, by token, with the time when they time out.
+   * @type {Map<string, SentRequest & { dueMs: number }>}
+   */
   requests = new Map();
   #Kind;
   #actor;

@@ -27,7 +27,7 @@ class Book extends Actor {
       case "fail":
         this.state.entries.push("lost");
         ctx.send("mail/desk", "written", "lost");
-        throw { refuse: refuse("no", "as asked"), fail: fail("no", "as asked"), suspend: suspend("no", "as asked"), retry: retry("no", "as asked", 5) }[msg.text()];
+        throw /** @type {any} */ ({ refuse, fail, suspend, retry })[msg.text()]("no", "as asked");
       case "count":
         return reply(this.state.entries.length);
       case "activations":
@@ -36,7 +36,15 @@ class Book extends Actor {
         ctx.delete();
         return done();
       case "context":
-        return reply([ctx.nowMs, [...ctx.random(9)], [...ctx.random(9)], ctx.config("colour"), Date.now(), new Date().getTime(), Math.random()]);
+        return reply([
+          ctx.nowMs,
+          [...ctx.random(9)],
+          [...ctx.random(9)],
+          ctx.config("colour"),
+          Date.now(),
+          new Date().getTime(),
+          Math.random(),
+        ]);
       case "who":
         return reply([msg.sender?.toString() ?? null, msg.id, msg.attempt, msg.headers.get("X-Mark") ?? null]);
       case "console":

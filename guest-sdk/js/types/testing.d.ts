@@ -114,11 +114,17 @@ export declare class Harness<State> {
     randomSeed: number;
     /** `[config]` of `actor.toml`. @type {Map<string, string>} */
     config: Map<string, string>;
-    /** The stored bytes; undefined for an actor that is new or deleted. To be set as another version might have. @type {Uint8Array | undefined} */
+    /**
+     * The stored bytes; undefined for an actor that is new or deleted. To be set as another version might have.
+     * @type {Uint8Array | undefined}
+     */
     stateBytes: Uint8Array | undefined;
     /** Timers that are set, by name. @type {Map<string, Timer>} */
     timers: Map<string, Timer>;
-    /** Requests that wait for their answer, by token, with the time when they time out. @type {Map<string, SentRequest & { dueMs: number }>} */
+    /**
+     * Requests that wait for their answer, by token, with the time when they time out.
+     * @type {Map<string, SentRequest & { dueMs: number }>}
+     */
     requests: Map<string, SentRequest & {
         dueMs: number;
     }>;
