@@ -9,7 +9,9 @@ use hydra::config;
 use hydra_tests::nats::NatsServer;
 
 mod doctor;
+mod foreign;
 mod host;
+mod mailboxes;
 mod opening;
 mod provisioning;
 mod server;

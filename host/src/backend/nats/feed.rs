@@ -17,8 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::api::{ConsumerInfo, ask};
-use super::error::code;
+use super::api::{ConsumerInfo, ask, consumer_info};
 use super::history::{History, Start};
 use super::log::append;
 use super::session::Session;
@@ -102,6 +101,8 @@ pub(super) struct Feed {
     pub(super) consumer: String,
     /// The opening is closed.
     pub(super) closed: CancellationToken,
+    /// Nothing is pulled any more.
+    pub(super) gone: CancellationToken,
     pub(super) ready: mpsc::Sender<Result<Delivery, Error>>,
     pub(super) deliveries: Arc<Mutex<Deliveries>>,
     /// The last message handed on.
@@ -110,8 +111,11 @@ pub(super) struct Feed {
     pub(super) number: u64,
 }
 
-/// A pull that the server still owes something.
+/// What the server still owes for one pull.
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Pull {
+    /// Where it says so.
+    reply: String,
     messages: u64,
     bytes: usize,
 }
@@ -119,21 +123,25 @@ struct Pull {
 impl Feed {
     /// Feeds until the opening is closed.
     pub(super) async fn run(mut self) {
+        // However it ends: a later opening of this epoch waits for it.
+        let _ended = (self.closed.clone().drop_guard(), self.gone.clone().drop_guard());
+        self.feed().await;
+    }
+
+    async fn feed(&mut self) {
         loop {
             match self.attempt().await {
-                Stop::Closed => break,
+                Stop::Closed => return,
                 Stop::Broken(reason) => tracing::debug!(bucket = %self.bucket, reason, "pulling anew"),
             }
             while let Err(error) = self.begin_again().await {
                 if matches!(error, Error::Closed) || self.hand_on(Err(error)).await.is_err() {
-                    self.closed.cancel();
                     return;
                 }
                 // Dropping either side is safe: a token is looked at again, and nothing hangs on a pause.
                 let _ = tokio::time::timeout(AGAIN_AFTER, self.closed.cancelled()).await;
             }
         }
-        self.closed.cancel();
     }
 
     /// Has the server begin again behind the floor.
@@ -159,19 +167,29 @@ impl Feed {
     async fn attempt(&mut self) -> Stop {
         let connects = self.connects();
         let inbox = self.session.client.new_inbox();
-        let mut messages = match self.session.client.subscribe(inbox.clone()).await {
+        let mut messages = match self.session.client.subscribe(format!("{inbox}.*")).await {
             Ok(messages) => messages,
             Err(error) => return Stop::Broken(error.to_string()),
         };
-        let (mut pull, mut heard) = (None, Instant::now());
-        loop {
-            if pull.is_none() {
-                if let Err(error) = self.pull(&inbox).await {
+        let stop = self.pull_from(&mut messages, &inbox, connects).await;
+        // Now, not some time after: what is pulled next must not go to this attempt's subject.
+        if let Err(error) = messages.unsubscribe().await {
+            tracing::debug!(%error, "the connection is closed");
+        }
+        stop
+    }
+
+    async fn pull_from(&mut self, messages: &mut Subscriber, inbox: &str, connects: u64) -> Stop {
+        let (mut pull, mut heard) = (Pull::default(), Instant::now());
+        for number in 0_u64.. {
+            if pull.is_over() {
+                // A reply subject of its own: what the server says of one pull is not meant for the next.
+                pull = Pull { reply: format!("{inbox}.{number}"), messages: PULL_MESSAGES, bytes: PULL_BYTES };
+                if let Err(error) = self.pull(&pull.reply).await {
                     return Stop::Broken(error.to_string());
                 }
-                pull = Some(Pull { messages: PULL_MESSAGES, bytes: PULL_BYTES });
             }
-            let message = match self.hear(&mut messages, connects, heard).await {
+            let message = match self.hear(messages, connects, heard).await {
                 Ok(Some(message)) => message,
                 Ok(None) => continue,
                 Err(stop) => return stop,
@@ -181,13 +199,14 @@ impl Feed {
                 return stop;
             }
         }
+        Stop::Closed
     }
 
     fn connects(&self) -> u64 {
         self.session.client.statistics().connects.load(Ordering::Relaxed)
     }
 
-    async fn pull(&self, inbox: &str) -> Result<(), async_nats::PublishError> {
+    async fn pull(&self, reply: &str) -> Result<(), async_nats::PublishError> {
         let nanoseconds = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
         let pull = json!({
             "batch": PULL_MESSAGES,
@@ -195,7 +214,7 @@ impl Feed {
             "expires": nanoseconds(PULL_EXPIRES),
             "idle_heartbeat": nanoseconds(HEARTBEAT),
         });
-        let request = Request::new().inbox(inbox.into()).payload(pull.to_string().into());
+        let request = Request::new().inbox(reply.into()).payload(pull.to_string().into());
         let what = format!("CONSUMER.MSG.NEXT.{}.{}", self.stream, self.consumer);
         self.session.jetstream.send_request(what, request).await
     }
@@ -220,11 +239,10 @@ impl Feed {
     }
 
     /// Takes one message or status of the server.
-    async fn take(&mut self, message: Message, pull: &mut Option<Pull>) -> Result<(), Stop> {
-        match message.status.filter(|status| *status != StatusCode::OK) {
-            None => {}
-            Some(StatusCode::IDLE_HEARTBEAT) => return Ok(()),
-            Some(status) => return ended(status, message.description.as_deref(), pull),
+    async fn take(&mut self, message: Message, pull: &mut Pull) -> Result<(), Stop> {
+        if let Some(status) = message.status.filter(|status| *status != StatusCode::OK) {
+            let is_news = status != StatusCode::IDLE_HEARTBEAT && message.subject.as_str() == pull.reply;
+            return if is_news { pull.end(status, message.description.as_deref()) } else { Ok(()) };
         }
         let place = message.reply.as_deref().and_then(place);
         let Some(place) = place else { return Ok(()) };
@@ -233,7 +251,7 @@ impl Feed {
         }
         self.number = place.number;
         lock(&self.deliveries).note(place, message.reply.as_deref().unwrap_or_default());
-        *pull = pull.take().and_then(|pull| pull.without(message.length));
+        pull.serve(message.length);
         if place.seq <= self.received {
             return Ok(());
         }
@@ -272,25 +290,27 @@ impl Feed {
 }
 
 impl Pull {
-    /// What is left of it behind a message. None: nothing.
-    fn without(self, bytes: usize) -> Option<Self> {
-        let (messages, bytes) = (self.messages - 1, self.bytes.saturating_sub(bytes));
-        (messages > 0 && bytes > 0).then_some(Self { messages, bytes })
+    fn is_over(&self) -> bool {
+        self.messages == 0 || self.bytes == 0
     }
-}
 
-/// A pull has ended.
-fn ended(status: StatusCode, description: Option<&str>, pull: &mut Option<Pull>) -> Result<(), Stop> {
-    let description = description.unwrap_or_default();
-    let is_over = matches!(status, StatusCode::NOT_FOUND | StatusCode::TIMEOUT)
-        || ["Message Size Exceeds MaxBytes", "Batch Completed"].contains(&description);
-    // A pull that ends without anything would end so again: the server is asked to begin again instead.
-    let has_served = status == StatusCode::TIMEOUT || pull.as_ref().is_none_or(|pull| pull.messages < PULL_MESSAGES);
-    if is_over && has_served {
-        *pull = None;
-        return Ok(());
+    /// A message of it came.
+    fn serve(&mut self, bytes: usize) {
+        self.messages = self.messages.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
     }
-    Err(Stop::Broken(format!("the server ended a pull: {status} {description}")))
+
+    /// The server ended it. One that ends before its time without anything would end so again.
+    fn end(&mut self, status: StatusCode, description: Option<&str>) -> Result<(), Stop> {
+        let description = description.unwrap_or_default();
+        let is_full = ["Message Size Exceeds MaxBytes", "Batch Completed"].contains(&description);
+        let has_served = self.messages < PULL_MESSAGES;
+        if status == StatusCode::TIMEOUT || (has_served && (is_full || status == StatusCode::NOT_FOUND)) {
+            self.messages = 0;
+            return Ok(());
+        }
+        Err(Stop::Broken(format!("the server ended a pull: {status} {description}")))
+    }
 }
 
 /// Has a consumer deliver again what lies behind its floor; or, with a position, all from there on.
@@ -303,12 +323,10 @@ pub(super) async fn reset(
     consumer: &str,
     from: Option<Seq>,
 ) -> Result<ConsumerInfo, Error> {
-    let what = format!("CONSUMER.RESET.{stream}.{consumer}");
+    // Asked first: of a consumer that is gone, a server does not say so when it is to be reset.
+    consumer_info(&session.jetstream, stream, consumer).await?.ok_or(Error::Closed)?;
     let payload = from.map_or_else(|| json!({}), |from| json!({ "seq": from.0 }));
-    match ask(&session.jetstream, what, &payload).await {
-        Err(failure) if failure.is(code::CONSUMER_NOT_FOUND) => Err(Error::Closed),
-        answer => Ok(answer?),
-    }
+    Ok(ask(&session.jetstream, format!("CONSUMER.RESET.{stream}.{consumer}"), &payload).await?)
 }
 
 #[cfg(test)]
@@ -354,10 +372,29 @@ mod tests {
         assert_eq!(deliveries.stretches.len(), STRETCHES_MAX);
     }
 
+    fn pull(messages: u64, bytes: usize) -> Pull {
+        Pull { reply: "_INBOX.a.0".into(), messages, bytes }
+    }
+
     #[test]
-    fn a_pull_ends_with_its_messages_or_its_bytes() {
-        assert!(Pull { messages: 1, bytes: 9 }.without(1).is_none());
-        assert!(Pull { messages: 9, bytes: 9 }.without(9).is_none());
-        assert!(Pull { messages: 2, bytes: 9 }.without(8).is_some_and(|pull| (pull.messages, pull.bytes) == (1, 1)));
+    fn a_pull_is_over_with_its_messages_or_its_bytes() {
+        let served = |mut pull: Pull, bytes| {
+            pull.serve(bytes);
+            pull.is_over()
+        };
+        assert!(served(pull(1, 9), 1) && served(pull(9, 9), 10) && !served(pull(2, 9), 8));
+        assert!(Pull::default().is_over());
+    }
+
+    #[test]
+    fn a_pull_that_ends_early_without_anything_is_odd() {
+        let end = |messages, status: u16, description| {
+            let mut pull = pull(messages, 9);
+            pull.end(StatusCode::from_u16(status).unwrap(), Some(description)).is_ok() && pull.is_over()
+        };
+        assert!(end(PULL_MESSAGES, 408, "Request Timeout"));
+        assert!(end(PULL_MESSAGES - 1, 409, "Message Size Exceeds MaxBytes"));
+        assert!(!end(PULL_MESSAGES, 409, "Message Size Exceeds MaxBytes"));
+        assert!(!end(PULL_MESSAGES - 1, 409, "Consumer Deleted") && !end(PULL_MESSAGES, 503, ""));
     }
 }

@@ -9,7 +9,7 @@ use async_nats::{StatusCode, Subscriber};
 use futures_util::StreamExt as _;
 use serde::Serialize;
 
-use super::api::{Failure, StreamInfo, ask};
+use super::api::{Failure, Nothing, StreamInfo, ask};
 use super::error::code;
 use super::session::Session;
 use super::stored::{Raw, Stored};
@@ -147,9 +147,9 @@ impl Get<'_> {
 /// `Unavailable`: try again.
 pub(super) async fn is_complete(session: &Session, stream: &str, since: Time) -> Result<bool, Error> {
     let state = stream_info(session, stream).await?.state;
-    let first = time::read(&state.first_ts).ok_or_else(|| unreadable(stream))?;
     // What was trimmed is not younger than the first message that was kept; of an empty stream nobody knows.
-    Ok(state.first_seq <= 1 || (state.messages > 0 && first < since))
+    let is_older = || state.messages > 0 && time::read(&state.first_ts).is_some_and(|first| first < since);
+    Ok(state.first_seq <= 1 || is_older())
 }
 
 /// What a stream holds, as its leader says.
@@ -157,7 +157,7 @@ pub(super) async fn is_complete(session: &Session, stream: &str, since: Time) ->
 /// # Errors
 /// [`Failure`].
 pub(super) async fn stream_info(session: &Session, stream: &str) -> Result<StreamInfo, Failure> {
-    ask(&session.jetstream, format!("STREAM.INFO.{stream}"), &()).await
+    ask(&session.jetstream, format!("STREAM.INFO.{stream}"), &Nothing {}).await
 }
 
 fn unreadable(stream: &str) -> Error {

@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::api::{ConsumerInfo, ConsumerNames, Failure, ask};
+use super::api::{ConsumerInfo, ConsumerNames, Nothing, ask, consumer_info};
 use super::error::code;
 use super::feed::{Deliveries, Feed, READY_MAX, reset};
 use super::history::stream_info;
@@ -39,25 +39,26 @@ pub(super) struct Openings(Mutex<BTreeMap<BucketId, Vec<Opening>>>);
 struct Opening {
     epoch: Epoch,
     closed: CancellationToken,
+    /// Its feed has ended.
+    gone: CancellationToken,
 }
 
 impl Openings {
     /// Adds one; it ends with the store.
-    fn add(&self, bucket: BucketId, epoch: Epoch, ended: &CancellationToken) -> CancellationToken {
-        let closed = ended.child_token();
+    fn add(&self, bucket: BucketId, epoch: Epoch, ended: &CancellationToken) -> Opening {
+        let opening = Opening { epoch, closed: ended.child_token(), gone: CancellationToken::new() };
         let mut openings = lock(&self.0);
         let openings = openings.entry(bucket).or_default();
-        openings.retain(|opening| !opening.closed.is_cancelled());
-        openings.push(Opening { epoch, closed: closed.clone() });
-        closed
+        openings.retain(|opening| !opening.gone.is_cancelled());
+        openings.push(opening.clone());
+        opening
     }
 
     /// Closes those for which `is_over` holds.
-    fn close(&self, bucket: BucketId, is_over: impl Fn(Epoch) -> bool) {
+    fn close(&self, bucket: BucketId, is_over: impl Fn(Epoch) -> bool) -> Vec<Opening> {
         let openings = lock(&self.0);
-        for opening in openings.get(&bucket).into_iter().flatten().filter(|opening| is_over(opening.epoch)) {
-            opening.closed.cancel();
-        }
+        let over = openings.get(&bucket).into_iter().flatten().filter(|opening| is_over(opening.epoch));
+        over.inspect(|opening| opening.closed.cancel()).cloned().collect()
     }
 }
 
@@ -68,6 +69,8 @@ pub(super) struct Reader {
     bucket: BucketId,
     epoch: Epoch,
     floor: Seq,
+    /// Everything before this position is trimmed away.
+    trimmed: Seq,
     closed: CancellationToken,
     ready: mpsc::Receiver<Result<Delivery, Error>>,
     deliveries: Arc<Mutex<Deliveries>>,
@@ -100,12 +103,14 @@ pub(super) async fn open(
     }
     let (consumer, from) = (Names::consumer(epoch), Seq(floor.0 + 1));
     // One of the same epoch shares the consumer, so it ends here already.
-    openings.close(bucket, |other| other == epoch);
+    for opening in openings.close(bucket, |other| other == epoch) {
+        opening.gone.cancelled().await;
+    }
     let consumer_info = match epochs.contains(&epoch) {
         true => reset(session, &stream, &consumer, Some(from)).await?,
         false => create(session, &stream, &consumer, from).await?,
     };
-    let closed = openings.add(bucket, epoch, &session.ended);
+    let Opening { epoch: _, closed, gone } = openings.add(bucket, epoch, &session.ended);
     let (sender, ready) = mpsc::channel(READY_MAX);
     let deliveries = Arc::new(Mutex::default());
     let feed = Feed {
@@ -114,13 +119,14 @@ pub(super) async fn open(
         stream,
         consumer,
         closed: closed.clone(),
+        gone,
         ready: sender,
         deliveries: Arc::clone(&deliveries),
         received: floor,
         number: consumer_info.number(),
     };
     session.tasks.spawn(feed.run());
-    Ok(Reader { session: session.clone(), openings, bucket, epoch, floor, closed, ready, deliveries })
+    Ok(Reader { session: session.clone(), openings, bucket, epoch, floor, trimmed: floor, closed, ready, deliveries })
 }
 
 /// The epochs that have a consumer.
@@ -143,13 +149,9 @@ async fn epochs(session: &Session, stream: &str) -> Result<Vec<Epoch>, Error> {
 }
 
 async fn floor_of(session: &Session, stream: &str, epoch: Epoch) -> Result<Seq, Error> {
-    let what = format!("CONSUMER.INFO.{stream}.{}", Names::consumer(epoch));
-    match ask::<ConsumerInfo>(&session.jetstream, what, &()).await {
-        Ok(info) => Ok(Seq(info.floor())),
-        // Deleted since its name was read, by an owner that has settled: that one's floor is as high.
-        Err(failure) if failure.is(code::CONSUMER_NOT_FOUND) => Ok(Seq(0)),
-        Err(failure) => Err(failure.into()),
-    }
+    let info = consumer_info(&session.jetstream, stream, &Names::consumer(epoch)).await?;
+    // None: deleted since its name was read, by an owner that has settled: that one's floor is as high.
+    Ok(info.map_or(Seq(0), |info| Seq(info.floor())))
 }
 
 async fn create(session: &Session, stream: &str, consumer: &str, from: Seq) -> Result<ConsumerInfo, Error> {
@@ -179,19 +181,17 @@ impl Reader {
 
     /// Whether our consumer is still there: a later owner deletes it.
     async fn check_consumer(&self) -> Result<(), Error> {
-        let what = format!("CONSUMER.INFO.{}.{}", self.stream(), Names::consumer(self.epoch));
-        match ask::<ConsumerInfo>(&self.session.jetstream, what, &()).await {
-            Err(failure) if failure.is(code::CONSUMER_NOT_FOUND) => {
-                self.closed.cancel();
-                Err(Error::Closed)
-            }
-            answer => answer.map(drop).map_err(Failure::into),
+        let consumer = Names::consumer(self.epoch);
+        if consumer_info(&self.session.jetstream, &self.stream(), &consumer).await?.is_none() {
+            self.closed.cancel();
+            return Err(Error::Closed);
         }
+        Ok(())
     }
 
     async fn delete(&self, epoch: Epoch) -> Result<(), Error> {
         let what = format!("CONSUMER.DELETE.{}.{}", self.stream(), Names::consumer(epoch));
-        match ask::<serde::de::IgnoredAny>(&self.session.jetstream, what, &()).await {
+        match ask::<serde::de::IgnoredAny>(&self.session.jetstream, what, &Nothing {}).await {
             Err(failure) if !failure.is(code::CONSUMER_NOT_FOUND) => Err(failure.into()),
             _ => Ok(()),
         }
@@ -219,11 +219,16 @@ impl Inbox for Reader {
     }
 
     async fn next(&mut self) -> Result<Delivery, Error> {
-        self.check()?;
-        // Dropped here, it has taken nothing.
-        let next = self.ready.recv().await.ok_or(Error::Closed)?;
-        self.check()?;
-        next
+        loop {
+            self.check()?;
+            // Dropped here, it has taken nothing.
+            let next = self.ready.recv().await.ok_or(Error::Closed)?;
+            self.check()?;
+            // One that was pulled before it was trimmed is gone all the same.
+            if next.as_ref().map_or(true, |delivery| delivery.seq >= self.trimmed) {
+                return next;
+            }
+        }
     }
 
     async fn ack(&mut self, seq: Seq) -> Result<(), Error> {
@@ -248,6 +253,7 @@ impl Inbox for Reader {
         if seq > 1 {
             let what = format!("STREAM.PURGE.{stream}");
             ask::<serde::de::IgnoredAny>(&self.session.jetstream, what, &json!({ "seq": seq })).await?;
+            self.trimmed = self.trimmed.max(Seq(seq));
         }
         Ok(())
     }

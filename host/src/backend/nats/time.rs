@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use super::api::{StreamInfo, ask};
+use super::api::{Nothing, StreamInfo, ask};
 use super::names::TableName;
 use super::session::Session;
 use crate::backend::Error;
@@ -102,7 +102,7 @@ impl ServerTime {
     async fn ask(&self, session: &Session) -> Result<(), Error> {
         let asked = boot_time();
         let what = format!("STREAM.INFO.{}", session.names.table_stream(TableName::Liveness));
-        let info: StreamInfo = ask(&session.jetstream, what, &()).await?;
+        let info: StreamInfo = ask(&session.jetstream, what, &Nothing {}).await?;
         let heard = boot_time();
         let told = info.ts.and_then(|text| read(&text)).ok_or_else(|| unavailable("its answer carries none"))?;
         lock(&self.0).hear(told, asked, heard);
