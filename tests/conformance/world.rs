@@ -45,7 +45,7 @@ enum Place {
     /// The store is none only while it is reopened. Time is the server's own, so it is waited for.
     Nats {
         store: Option<Nats>,
-        settings: (config::Nats, Store),
+        settings: Box<(config::Nats, Store)>,
         /// Killed at the end.
         _server: NatsServer,
     },
@@ -70,7 +70,7 @@ impl World {
     pub(crate) async fn nats() -> Self {
         let server = NatsServer::start().unwrap();
         let nats = config::Nats { urls: vec![server.url()], ..config::Nats::default() };
-        let settings = (nats, Store { buckets: BUCKETS, ..Store::default() });
+        let settings = Box::new((nats, Store { buckets: BUCKETS, ..Store::default() }));
         let store = Some(nats::open_with_window(&settings.0, &settings.1, WINDOW).await.unwrap());
         Self { place: Place::Nats { store, settings, _server: server } }
     }
