@@ -14,13 +14,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{self, Backend, NewMessage, Notice};
+use crate::crash::{self, Step};
 use crate::guard::lock;
 use crate::id::ActorId;
 use crate::message::{Answer, Headers, KEY_BYTES_MAX, Message, REPLY_CHANNEL};
 use crate::names::{MessageId, Subject};
 pub use crate::operation::Operation;
 use crate::random::Random;
-use crate::registry::Registry;
+use crate::registry::{self, Registry};
 
 /// Largest body of a message from outside, in bytes.
 pub const BODY_BYTES_MAX: usize = 256 << 10;
@@ -153,12 +154,26 @@ impl Client {
     /// # Errors
     /// See [`Error`]; after any of them nothing is stored, but for `Store(Unknown)`.
     pub async fn send(&self, request: Request) -> Result<MessageId, Error> {
-        self.0.send(self.0.check(request, false)?).await
+        self.0.send(self.0.check(request, false).await?).await
+    }
+
+    /// Stores messages from callers who wait elsewhere, if at all, in their order. Each comes with the channel on which its
+    /// outcome is awaited; see [`crate::message::is_reply_channel`].
+    pub async fn accept(&self, requests: Vec<(Request, Option<String>)>) -> Vec<Result<MessageId, Error>> {
+        let mut checked = Vec::with_capacity(requests.len());
+        for (request, reply) in requests {
+            let message = self.0.check(request, false).await;
+            checked.push(message.map(|message| Message { reply, ..message }));
+        }
+        let messages = checked.iter().flatten().cloned().collect();
+        let stored = self.0.store(messages).await;
+        let told = |message: Message| stored.clone().map(|()| message.id).map_err(Error::from);
+        checked.into_iter().map(|message| message.and_then(told)).collect()
     }
 
     /// Stores the message of a dead letter again; it keeps its sender. Keyed by its letter, it is one effect.
     pub(crate) async fn replay(&self, request: Request, sender: Option<ActorId>) -> Result<MessageId, Error> {
-        self.0.send(Message { sender, ..self.0.check(request, true)? }).await
+        self.0.send(Message { sender, ..self.0.check(request, true).await? }).await
     }
 
     /// Stores a message and waits for its outcome.
@@ -166,7 +181,7 @@ impl Client {
     /// # Errors
     /// As [`Client::send`].
     pub async fn ask(&self, request: Request, timeout: Duration) -> Result<Asked, Error> {
-        let message = self.0.check(request, false)?;
+        let message = self.0.check(request, false).await?;
         self.0.ask(message, timeout).await
     }
 
@@ -175,7 +190,7 @@ impl Client {
     /// # Errors
     /// As [`Client::send`].
     pub async fn operate(&self, to: ActorId, operation: Operation, timeout: Duration) -> Result<Asked, Error> {
-        self.0.check_kind(&to)?;
+        self.0.check_kind(&to).await?;
         let (subject, body) = operation.to_message();
         check_size(body.len(), STATE_BYTES_MAX)?;
         let (id, headers) = (MessageId::outside(&to, self.0.random()?), Headers::default());
@@ -186,9 +201,9 @@ impl Client {
 
 impl Inner {
     /// Checks all that a caller can get wrong.
-    fn check(&self, request: Request, is_replay: bool) -> Result<Message, Error> {
+    async fn check(&self, request: Request, is_replay: bool) -> Result<Message, Error> {
         let Request { to, subject, headers, body, key, trace } = request;
-        self.check_kind(&to)?;
+        self.check_kind(&to).await?;
         check_size(body.len(), BODY_BYTES_MAX)?;
         headers.check()?;
         if key.as_ref().is_some_and(|key| key.starts_with(REPLAY_KEY)) != is_replay {
@@ -207,14 +222,15 @@ impl Inner {
         Ok(self.random.bytes()?)
     }
 
-    fn check_kind(&self, to: &ActorId) -> Result<(), Error> {
+    async fn check_kind(&self, to: &ActorId) -> Result<(), Error> {
         let unknown = || Error::UnknownKind { kind: to.kind().to_string() };
-        self.registry.knows(to.kind()).then_some(()).ok_or_else(unknown)
+        let unclear = |error: registry::Error| backend::Error::Unavailable { reason: error.to_string() };
+        self.registry.find(to.kind()).await.map_err(unclear)?.then_some(()).ok_or_else(unknown)
     }
 
     async fn send(&self, message: Message) -> Result<MessageId, Error> {
         let id = message.id.clone();
-        self.store(message).await?;
+        self.store(vec![message]).await?;
         Ok(id)
     }
 
@@ -227,7 +243,7 @@ impl Inner {
         let id = message.id.clone();
         let deadline = tokio::time::Instant::now() + timeout;
         let unknown = |_| backend::Error::Unknown { reason: "it did not answer in time".into() };
-        tokio::time::timeout_at(deadline, self.store(message)).await.map_err(unknown)??;
+        tokio::time::timeout_at(deadline, self.store(vec![message])).await.map_err(unknown)??;
         // Dropping the wait is safe: the message stays stored, and its answer finds nobody.
         match tokio::time::timeout_at(deadline, answer).await {
             Ok(Ok(answer)) => Ok(Asked::Answered(answer)),
@@ -235,13 +251,17 @@ impl Inner {
         }
     }
 
-    /// Stores a message. An unknown outcome is settled by repeating it: with its id and its first try's time, by which
-    /// the receiver knows a copy that surfaces when the log has forgotten the id.
-    async fn store(&self, message: Message) -> Result<(), backend::Error> {
-        let new = NewMessage::to_inbox(message, Some(self.backend.log.now()?));
+    /// Stores messages in their order. An unknown outcome is settled by repeating them: with their ids and their first
+    /// try's time, by which the receiver knows a copy that surfaces when the log has forgotten the id.
+    async fn store(&self, messages: Vec<Message>) -> Result<(), backend::Error> {
+        let now = self.backend.log.now()?;
+        let new: Vec<_> = messages.into_iter().map(|message| NewMessage::to_inbox(message, Some(now))).collect();
         let pace = ExponentialBuilder::new().with_min_delay(REPEAT_AFTER).with_max_times(REPEATS);
-        let append = || async { self.backend.log.append(vec![new.clone()]).await.map(drop) };
-        append.retry(pace).when(|error| matches!(error, backend::Error::Unknown { .. })).await
+        let append = || async { self.backend.log.append(new.clone()).await.map(drop) };
+        crash::at(Step::BeforeAccept);
+        append.retry(pace).when(|error| matches!(error, backend::Error::Unknown { .. })).await?;
+        crash::at(Step::Accepted);
+        Ok(())
     }
 
     fn receive(&self, notice: &Notice) {

@@ -5,7 +5,6 @@ mod building;
 mod commands;
 mod dev;
 mod hostile;
-mod killing;
 mod languages;
 mod project;
 mod refusing;

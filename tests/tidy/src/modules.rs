@@ -12,6 +12,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
         &[
             "clock",
             "config",
+            "crash",
             "description",
             "digest",
             "effects",
@@ -31,9 +32,12 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("kinds", &["registry"]),
     ("way in", &["client"]),
     ("one turn", &["mailbox", "turn"]),
-    ("one actor", &["activation", "bucket", "commit", "deadletter", "late", "operator", "tombstone"]),
-    ("one host", &["inbox", "node"]),
-    ("edges", &["http"]),
+    (
+        "one actor",
+        &["activation", "bucket", "callers", "commit", "deadletter", "late", "operator", "parking", "tombstone"],
+    ),
+    ("one host", &["cluster", "inbox", "node"]),
+    ("edges", &["http", "ingress"]),
 ];
 /// Modules that know fewer others than their layer may.
 const NARROW: [(&str, &[&str]); 2] = [
