@@ -1,11 +1,11 @@
 #!/bin/sh
-# Tests the Python SDK: types, format, tests, of which one builds a component. Also lays the environment that builds Python
-# actors: `./check.sh setup` does only that. It is kept in the repository's .tools, a new one for each set of versions.
+# Tests the Python SDK and the sample actors in Python: format, types, tests, of which one builds a component. Installs what
+# builds Python actors first: `./check.sh setup` does only that. It is kept in the repository's .tools, by its versions.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 tools=$here/../../.tools
 requirements=$here/requirements.txt
-home=$tools/python-$(cat "$requirements" "$here/pyproject.toml" | cksum | cut -d' ' -f1)
+home=$tools/python-$(grep -h == "$requirements" "$here/pyproject.toml" | cksum | cut -d' ' -f1)
 
 if ! [ -f "$home/complete" ]; then
   python3 -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
@@ -21,7 +21,11 @@ ln -sfn "$(basename "$home")" "$tools/python"
 [ "${1:-}" = setup ] && exit 0
 
 cd "$here"
-"$home/bin/ruff" format --check --quiet .
-"$home/bin/ruff" check --quiet .
+samples=$(dirname ../../sample-actors/*/handler.py)
+"$home/bin/ruff" format --check --quiet --config pyproject.toml . $samples
+"$home/bin/ruff" check --quiet --config pyproject.toml . $samples
 "$home/bin/mypy"
-"$home/bin/pytest" --quiet tests "$@"
+"$home/bin/pytest" --quiet tests
+for sample in $samples; do
+  (cd "$sample" && "$home/bin/mypy" --strict handler.py test_handler.py && "$home/bin/pytest" --quiet)
+done

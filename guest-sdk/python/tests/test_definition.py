@@ -168,3 +168,10 @@ def test_a_subject_has_one_handler() -> None:
             @handles("add")
             def add_more(self) -> Outcome:
                 return done()
+
+
+@pytest.mark.parametrize("name", ["codec", "describe", "handle", "state"])
+def test_a_method_leaves_the_names_of_the_sdk_alone(name: str) -> None:
+    method = handles("x")(lambda self: None)
+    with pytest.raises(TypeError, match=f"every actor has a {name}: give the method another name"):
+        type("Odd", (Counter,), {name: method})

@@ -60,7 +60,7 @@ class Actor(Generic[S]):
 
     state: S
     """What is stored between turns."""
-    codec: ClassVar[Codec[Any]]
+    codec: ClassVar[Codec[Any]] = JsonCodec(None)
     """How the state becomes bytes."""
     handlers: ClassVar[dict[str, Handler]] = {}
     """The methods marked with `handles`, by subject."""
@@ -68,7 +68,7 @@ class Actor(Generic[S]):
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
-        cls.handlers = cls.handlers | handlers_in(cls)
+        cls.handlers = cls.handlers | handlers_in(cls, taken={"state", *dir(Actor)})
         hint = _state_hint(cls)
         if hint is None:
             return

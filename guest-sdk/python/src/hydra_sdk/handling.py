@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -79,11 +79,16 @@ class Handler:
         return msg.read(self.body)
 
 
-def handlers_in(cls: type) -> dict[str, Handler]:
-    """The marked methods that a class itself has, by subject. Raises `TypeError` that names what is wrong with one."""
+def handlers_in(cls: type, taken: Container[str]) -> dict[str, Handler]:
+    """The marked methods that a class itself has, by subject. Raises `TypeError` that names what is wrong with one.
+
+    `taken` are names that no method may have, since the SDK means something else by them.
+    """
     found: dict[str, Handler] = {}
-    for method in vars(cls).values():
+    for name, method in vars(cls).items():
         for marked in getattr(method, _MARK, ()):
+            if name in taken:
+                raise TypeError(f"{method.__qualname__}: every actor has a {name}: give the method another name")
             if marked.subject in found:
                 raise TypeError(f"{method.__qualname__}: {marked.subject} has a handler already")
             found[marked.subject] = _handler(method, marked)

@@ -63,10 +63,8 @@ class Form:
 
     def decode(self, body: bytes) -> Any:
         """Reads bytes. Raises `Mismatch`, whatever the bytes are."""
-        if _is_deep(body):
-            raise Mismatch(f"its brackets are nested more than {DEPTH_MAX} deep, or not closed")
         try:
-            value = _DECODER.decode(body.decode())
+            value = _parse(body)
         except ValueError as error:
             raise Mismatch(f"no JSON: {error}") from None
         return self.read(value)
@@ -99,6 +97,13 @@ def encode(value: object) -> bytes:
 def to_json_value(value: object) -> Any:
     """The value as plain dictionaries, lists, texts and numbers. Raises `ENCODE_ERRORS`."""
     return json.loads(encode(value))
+
+
+def _parse(body: bytes) -> Any:
+    text = body.decode()
+    if _is_deep(body):
+        raise ValueError(f"its brackets are nested more than {DEPTH_MAX} deep, or not closed")
+    return _DECODER.decode(text)
 
 
 def _is_deep(text: bytes) -> bool:
