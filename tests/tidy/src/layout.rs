@@ -23,8 +23,17 @@ const TOP: [&str; 16] = [
     "wit",
 ];
 /// Folders that explain themselves, with every other folder that has a README.
-const EXPLAINED: [&str; 8] =
-    ["docs", "docs/decisions", "guest-sdk", "guest-sdk/rust", "host", "sample-actors", "tests", "wit"];
+const EXPLAINED: [&str; 9] = [
+    "docs",
+    "docs/decisions",
+    "guest-sdk",
+    "guest-sdk/python",
+    "guest-sdk/rust",
+    "host",
+    "sample-actors",
+    "tests",
+    "wit",
+];
 /// Longest README of a folder, in lines; the top one is a page of its own.
 const README_LINES_MAX: usize = 40;
 /// Longest Rust file, in lines.
