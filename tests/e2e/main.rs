@@ -8,5 +8,6 @@ mod killing;
 mod project;
 mod refusing;
 mod samples;
+mod scenarios;
 mod store;
 mod versions;

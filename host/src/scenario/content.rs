@@ -31,10 +31,15 @@ impl fmt::Display for Content {
         match (self.json(), self.text()) {
             (Some(json), _) => json.fmt(f),
             (None, Some("")) => f.write_str("nothing"),
-            (None, Some(text)) => fmt::Debug::fmt(text, f),
-            (None, None) => write!(f, "base64 {}", data_encoding::BASE64.encode(&self.0)),
+            (None, Some(text)) if text.chars().all(is_readable) => fmt::Debug::fmt(text, f),
+            _ => write!(f, "base64 {}", data_encoding::BASE64.encode(&self.0)),
         }
     }
+}
+
+/// Whether people can make something of a character.
+fn is_readable(character: char) -> bool {
+    !character.is_control() || character.is_whitespace()
 }
 
 /// The two forms in a file: text wherever the bytes are text, so that people can read and change it.
@@ -59,9 +64,10 @@ impl<'de> Deserialize<'de> for Content {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         Ok(Self(match Written::deserialize(from)? {
             Written::Text(text) => text.into(),
-            Written::Base64(text) => {
-                data_encoding::BASE64.decode(text.as_bytes()).map_err(|error| D::Error::custom(format!("base64: {error}")))?.into()
-            }
+            Written::Base64(text) => data_encoding::BASE64
+                .decode(text.as_bytes())
+                .map_err(|error| D::Error::custom(format!("base64: {error}")))?
+                .into(),
         }))
     }
 }
@@ -76,8 +82,9 @@ mod tests {
 
     #[test]
     fn bytes_are_shown_as_what_they_are() {
-        let shown = [&b"{ \"a\": 1 }"[..], b"plain \"x\"", b"", &[0xff]].map(|bytes| content(bytes).to_string());
-        assert_eq!(shown, [r#"{"a":1}"#, r#""plain \"x\"""#, "nothing", "base64 /w=="]);
+        let shown =
+            [&b"{ \"a\": 1 }"[..], b"plain \"x\"", b"", &[0xff], b"\x03\0"].map(|bytes| content(bytes).to_string());
+        assert_eq!(shown, [r#"{"a":1}"#, r#""plain \"x\"""#, "nothing", "base64 /w==", "base64 AwA="]);
     }
 
     #[test]

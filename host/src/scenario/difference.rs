@@ -109,12 +109,7 @@ mod tests {
         let told = told(&expected, &actual);
         assert_eq!(
             told,
-            [
-                "body.a[1].b: 2 != 3",
-                "body.a[2]: nothing != 4",
-                "body.c: \"x\" != nothing",
-                "body.d: nothing != null",
-            ]
+            ["body.a[1].b: 2 != 3", "body.a[2]: nothing != 4", "body.c: \"x\" != nothing", "body.d: nothing != null",]
         );
     }
 

@@ -277,7 +277,9 @@ fn json(value: &DeValue<'_>) -> Result<Value, String> {
             Value::Number(read.ok_or_else(|| format!("{number} is not a number in JSON"))?)
         }
         DeValue::Datetime(date) => return Err(format!("JSON has no dates: write \"{date}\"")),
-        DeValue::Array(values) => Value::Array(values.iter().map(|value| json(value.get_ref())).collect::<Result<_, _>>()?),
+        DeValue::Array(values) => {
+            Value::Array(values.iter().map(|value| json(value.get_ref())).collect::<Result<_, _>>()?)
+        }
         DeValue::Table(table) => {
             let member = |(name, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| {
                 Ok::<_, String>((std::borrow::Cow::<str>::clone(name.get_ref()).into_owned(), json(value.get_ref())?))

@@ -1,10 +1,8 @@
-//! What stands in a scenario file: the types, and how they are read. See `docs/reference/scenarios.md`.
+//! Reads a scenario file; what may stand in it is in `docs/reference/scenarios.md`.
 //! Called before anything runs. Pure, but for the bodies that stand in files of their own: whoever calls reads those.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +13,7 @@ use crate::message::Headers;
 use crate::names::Subject;
 use crate::scenario::expect::{AnswerExpected, BodyExpected, LettersExpected, MessageExpected, StateExpected};
 use crate::scenario::fields::{Error, Fields, Source};
+use crate::scenario::script::{Action, Extra, Scenario, Step};
 
 /// Steps of one scenario: each may be run hundreds of times.
 const STEPS_MAX: usize = 1_000;
@@ -32,93 +31,6 @@ const REST: [&str; 9] = ["subject", "headers", "key", "json", "text", "base64", 
 /// How an ask can end.
 const STATUSES: [&str; 9] =
     ["replied", "done", "refused", "failed", "timed-out", "suspended", "later", "key-reused", "already-done"];
-
-/// A conversation with actors.
-#[derive(Debug, Clone)]
-pub struct Scenario {
-    /// The file's name without `.toml`.
-    pub name: String,
-    /// The file, as its author knows it.
-    pub file: String,
-    /// What it shows, in a sentence.
-    pub description: String,
-    /// Settings of the component under test that replace its manifest's.
-    pub config: BTreeMap<String, String>,
-    /// Components of other kinds that take part.
-    pub components: Vec<Extra>,
-    /// What happens, in order.
-    pub steps: Vec<Step>,
-}
-
-/// A component that takes part beside the one under test.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Extra {
-    /// Whose messages it handles; none: as its manifest or its file's name says.
-    pub kind: Option<Kind>,
-    /// A `.wasm` or a folder with an `actor.toml`, relative to the scenario's folder.
-    pub path: PathBuf,
-    /// Settings that replace its manifest's.
-    pub config: BTreeMap<String, String>,
-}
-
-/// One step.
-#[derive(Debug, Clone)]
-pub struct Step {
-    /// Its line in the file.
-    pub line: usize,
-    /// What happens.
-    pub action: Action,
-}
-
-/// What happens in a step.
-#[derive(Debug, Clone)]
-pub enum Action {
-    /// A message whose outcome is awaited.
-    Ask {
-        /// The message.
-        request: Request,
-        /// How long to wait, in virtual time.
-        timeout: Duration,
-        /// What should come of it.
-        expect: AnswerExpected,
-    },
-    /// A message, and nobody waits.
-    Send(Request),
-    /// Time passes.
-    Advance(Duration),
-    /// The host is killed and started again.
-    Crash,
-    /// A look at an actor's state.
-    State {
-        /// Whose.
-        actor: ActorId,
-        /// What it should be.
-        expect: StateExpected,
-    },
-    /// A look at what an actor sent since the last such look.
-    Sent {
-        /// Who sent.
-        actor: ActorId,
-        /// What it should have sent.
-        expect: Vec<MessageExpected>,
-    },
-    /// A look at the dead letters.
-    DeadLetters(LettersExpected),
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ask { request, .. } => write!(f, "ask {} {}", request.to, request.subject),
-            Self::Send(request) => write!(f, "send {} {}", request.to, request.subject),
-            Self::Advance(span) => write!(f, "advance {span:?}"),
-            Self::Crash => f.write_str("crash"),
-            Self::State { actor, .. } => write!(f, "state {actor}"),
-            Self::Sent { actor, .. } => write!(f, "sent {actor}"),
-            Self::DeadLetters(_) => f.write_str("dead-letters"),
-        }
-    }
-}
 
 /// Reads a scenario. `file` is how its author knows it; `read` reads a body's file, relative to the scenario's folder.
 ///
@@ -147,7 +59,8 @@ fn extra(mut fields: Fields<'_>) -> Result<Extra, Error> {
     let kind = fields.text("kind")?.map(|text| Kind::from_outside(&text)).transpose();
     let kind = kind.map_err(|error| fields.mistake(error.to_string()))?;
     let path = fields.text("path")?;
-    let path = path.ok_or_else(|| fields.mistake("[[component]] needs a path: a .wasm, or a folder with an actor.toml"))?;
+    let path =
+        path.ok_or_else(|| fields.mistake("[[component]] needs a path: a .wasm, or a folder with an actor.toml"))?;
     let config = fields.texts("config")?;
     fields.finish()?;
     Ok(Extra { kind, path: path.into(), config })
@@ -233,7 +146,8 @@ fn ask(fields: &mut Fields<'_>, read: Read<'_>) -> Result<Action, Error> {
 
 fn send(fields: &mut Fields<'_>, read: Read<'_>) -> Result<Action, Error> {
     if !fields.present(&["expect"]).is_empty() {
-        let reason = "a send has no answer: make it an ask, or look with state, sent or dead-letters in a step behind it";
+        let reason =
+            "a send has no answer: make it an ask, or look with state, sent or dead-letters in a step behind it";
         return Err(fields.mistake(reason));
     }
     request(fields, "send", read).map(Action::Send)
@@ -305,7 +219,11 @@ mod tests {
     use super::*;
 
     fn read(path: &Path) -> io::Result<Bytes> {
-        if path == Path::new("body.bin") { Ok(Bytes::from_static(b"\xff")) } else { Err(io::ErrorKind::NotFound.into()) }
+        if path == Path::new("body.bin") {
+            Ok(Bytes::from_static(b"\xff"))
+        } else {
+            Err(io::ErrorKind::NotFound.into())
+        }
     }
 
     fn parsed(text: &str) -> Scenario {
@@ -357,7 +275,9 @@ mod tests {
         let shown: Vec<String> = scenario.steps.iter().map(|step| step.action.to_string()).collect();
         let verbs = ["ask counter/alice add", "send counter/a/b raw", "advance 10s", "crash", "state counter/alice"];
         assert_eq!(shown.get(..5).unwrap(), verbs);
-        let Action::Ask { request, timeout, expect } = &scenario.steps.first().unwrap().action else { panic!("an ask") };
+        let Action::Ask { request, timeout, expect } = &scenario.steps.first().unwrap().action else {
+            panic!("an ask")
+        };
         assert_eq!((request.body.as_ref(), *timeout), (&b"5"[..], Duration::from_secs(5)));
         assert_eq!(request.headers.0, [("X-One".to_owned(), "1".to_owned())]);
         let body = json!({ "value": 5, "list": [1.5, true, "x"] });
@@ -373,7 +293,10 @@ mod tests {
             told(&format!("{step}{step}expct = {{ json = 5 }}")),
             "some.toml:7 (step 2): unknown key expct in a step: did you mean expect?"
         );
-        assert!(told(&format!("{step}expect = {{ jsn = 5 }}")).ends_with("unknown key jsn in expect of an ask: did you mean json?"));
+        assert!(
+            told(&format!("{step}expect = {{ jsn = 5 }}"))
+                .ends_with("unknown key jsn in expect of an ask: did you mean json?")
+        );
         assert!(told("[[step]]\naks = \"counter/a\"\nsubject = \"add\"").ends_with("did you mean ask?"));
         assert!(told(&format!("descritpion = \"x\"\n{step}")).ends_with("did you mean description?"));
         assert!(told(&format!("{step}zzz = 1")).contains("it knows ask, "));

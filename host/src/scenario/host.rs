@@ -145,7 +145,8 @@ pub(super) fn trouble(watch: &Watch) -> Option<String> {
 }
 
 async fn registry(setting: &Setting, link: &Arc<Link>) -> Result<Arc<Registry>, Error> {
-    let registry = Registry::open(link.backend(), setting.sandbox.clone()).await.map_err(|error| Error::host(&error))?;
+    let registry =
+        Registry::open(link.backend(), setting.sandbox.clone()).await.map_err(|error| Error::host(&error))?;
     for (kind, handler) in &setting.cast {
         let handler = Watched::new(handler.clone(), link.clone(), setting.seed);
         registry.install_native(kind.clone(), Arc::new(handler));

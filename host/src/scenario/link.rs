@@ -74,7 +74,10 @@ impl Link {
         }
         if self.variant == Variant::Duplicates {
             self.store.log.append(messages.clone()).await?;
-            messages.into_iter().filter(|message| message.queue == Queue::Inbox).for_each(|copy| self.watch.keep_copy(copy));
+            messages
+                .into_iter()
+                .filter(|message| message.queue == Queue::Inbox)
+                .for_each(|copy| self.watch.keep_copy(copy));
         }
         Ok(appended)
     }

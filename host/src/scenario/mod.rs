@@ -1,6 +1,6 @@
 //! Scenario files: conversations with actors, run on the compiled component in a host of their own. What `hydra test` does.
 //!
-//! A scenario is read by `format` (with `fields`), and then run several times by `suite`: once plainly, then once for each
+//! A scenario (`script`) is read by `format` (with `fields`), and then run several times by `suite`: once plainly, then once for each
 //! `variant`: a crash around every commit, a restart after every step, duplicates, delays. One run (`run`) has a store in
 //! memory, virtual time and a host (`host`) that is the one of production; between them stands `link`, which sees every
 //! message and record and brings the crash; between host and guest stands `watched`. What they see is kept in `watch`.
@@ -20,6 +20,7 @@ mod observed;
 mod recording;
 mod report;
 mod run;
+mod script;
 mod suite;
 mod variant;
 mod watch;
@@ -29,8 +30,9 @@ pub use content::Content;
 pub use difference::Difference;
 pub use expect::{AnswerExpected, BodyExpected, LettersExpected, MessageExpected, StateExpected};
 pub use fields::{Error as FormatError, Place};
-pub use format::{Action, Extra, Scenario, Step, parse};
+pub use format::parse;
 pub use recording::{Recording, Replayed, TurnEnd};
 pub use report::{Failure, Report};
+pub use script::{Action, Extra, Scenario, Step};
 pub use suite::{Component, Error, Options, Stage};
 pub use variant::Variant;

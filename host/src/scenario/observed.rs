@@ -9,6 +9,9 @@ use serde::Serialize;
 use crate::scenario::content::Content;
 use crate::scenario::difference::{Difference, Differences};
 
+/// How an ask ends whose message waits for a human.
+const SUSPENDED: &str = "suspended";
+
 /// What a step showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Observed {
@@ -86,7 +89,7 @@ pub(super) struct SeenActor {
     pub(super) suspended: Option<String>,
 }
 
-/// How everything stood a minute after the last step.
+/// How everything stood a while after the last step.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Ending {
     /// Actors that have a state or are suspended.
@@ -104,8 +107,11 @@ impl Observed {
         match (self, other) {
             (Self::Answer(expected), Self::Answer(actual)) => {
                 found.same("status", &expected.status, &actual.status, Clone::clone);
-                found.texts("code", expected.code.as_ref(), actual.code.as_ref());
-                found.texts("text", expected.text.as_ref(), actual.text.as_ref());
+                // Why an actor is suspended is told with its first message and after a restart, not with those behind it.
+                if expected.status != SUSPENDED {
+                    found.texts("code", expected.code.as_ref(), actual.code.as_ref());
+                    found.texts("text", expected.text.as_ref(), actual.text.as_ref());
+                }
                 found.same("headers", &expected.headers, &actual.headers, |headers| format!("{headers:?}"));
                 found.contents("body", &expected.body, &actual.body);
             }
@@ -218,7 +224,8 @@ mod tests {
 
     #[test]
     fn dead_letters_may_come_in_another_order_and_after_fewer_tries() {
-        let letter = |actor: &str, text: &str| SeenLetter { actor: actor.into(), text: text.into(), ..SeenLetter::default() };
+        let letter =
+            |actor: &str, text: &str| SeenLetter { actor: actor.into(), text: text.into(), ..SeenLetter::default() };
         let ending = |letters| Ending { letters, ..Ending::default() };
         let plain = ending(vec![letter("a/1", "after 3 tries"), letter("b/1", "")]);
         assert!(plain.differences(&ending(vec![letter("b/1", ""), letter("a/1", "after 1 try")])).is_empty());

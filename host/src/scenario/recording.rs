@@ -92,7 +92,13 @@ pub struct Replayed {
 
 impl Recording {
     /// Keeps a turn.
-    pub(super) fn new(from: String, component: Digest, manifest: &Manifest, input: &Input<'_>, handled: &Handled) -> Self {
+    pub(super) fn new(
+        from: String,
+        component: Digest,
+        manifest: &Manifest,
+        input: &Input<'_>,
+        handled: &Handled,
+    ) -> Self {
         let message = input.message;
         Self {
             from,
@@ -210,7 +216,8 @@ impl TurnEnd {
     /// What it came to, line by line, for people.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        let mut lines: Vec<String> = self.lines.iter().map(|(level, text)| format!("{} {text}", level_name(*level))).collect();
+        let mut lines: Vec<String> =
+            self.lines.iter().map(|(level, text)| format!("{} {text}", level_name(*level))).collect();
         let answer = match (&self.problem, self.outcome.as_str()) {
             (Some(problem), outcome) => format!("{outcome}: {problem}"),
             (None, "replied") => format!("replied {}", self.body),

@@ -2,7 +2,6 @@
 //! Called by `suite` in a runtime of its own whose clock is paused. Drives `host`, never looks behind it.
 
 use std::collections::BTreeMap;
-use std::future::pending;
 use std::time::Duration;
 
 use crate::client::{self, Asked, Client, Request};
@@ -13,15 +12,16 @@ use crate::record::{self, Record, Status};
 use crate::scenario::content::Content;
 use crate::scenario::difference::{Difference, Differences};
 use crate::scenario::expect;
-use crate::scenario::format::{Action, Scenario, Step};
 use crate::scenario::host::{self, Host, Setting};
 use crate::scenario::observed::{Ending, Observed, SeenActor, SeenAnswer, SeenLetter};
-use crate::scenario::recording::Recording;
+use crate::scenario::script::{Action, Scenario, Step};
 use crate::scenario::suite::Error;
 use crate::scenario::variant::Variant;
+use crate::scenario::watch::Taken;
 
-/// What comes late has this long before it is looked how everything ended.
-const ENDING: Duration = Duration::from_secs(60);
+/// What comes late has this long before it is looked how everything ended: a message that a crash makes be tried anew, five
+/// minutes of tries before and after it; one for a kind that takes no part, ten.
+const ENDING: Duration = Duration::from_secs(15 * 60);
 /// Dead letters that are looked at.
 const LETTERS_MAX: usize = 1_000;
 /// Actors that are read at once.
@@ -36,12 +36,8 @@ pub(super) struct Ran {
     pub(super) ending: Option<Ending>,
     /// Why the run is not as it should be.
     pub(super) broken: Option<Broken>,
-    /// The step of every commit.
-    pub(super) commits: Vec<usize>,
-    /// What happened, with the step in which it did.
-    pub(super) log: Vec<(usize, String)>,
-    /// The last turn of every step.
-    pub(super) recordings: BTreeMap<usize, Recording>,
+    /// What happened on the way.
+    pub(super) seen: Taken,
 }
 
 /// Why a run is not as it should be.
@@ -60,7 +56,7 @@ pub(super) async fn run(scenario: &Scenario, setting: &Setting, reference: Optio
     let mut course = Course { host, client, looked: BTreeMap::new() };
     let mut ran = Ran::default();
     course.play(scenario, setting.variant, reference, &mut ran).await?;
-    (ran.commits, ran.log, ran.recordings) = course.host.watch.take();
+    ran.seen = course.host.watch.take();
     Ok(ran)
 }
 
@@ -168,15 +164,8 @@ impl Course<'_> {
         let later = async {
             loop {
                 host::rest(&watch).await;
-                if watch.take_later(&request.to) {
+                if watch.take_later(&request.to) || host::trouble(&watch).is_some() {
                     return;
-                }
-                if host::trouble(&watch).is_some() {
-                    return;
-                }
-                if watch.is_done() {
-                    // Its outcome is on its way, or was a time-out.
-                    pending::<()>().await;
                 }
             }
         };

@@ -11,11 +11,11 @@ use crate::config;
 use crate::digest::Digest;
 use crate::id::Kind;
 use crate::manifest::Manifest;
-use crate::scenario::format::Scenario;
 use crate::scenario::host::Setting;
 use crate::scenario::recording::{Recording, Replayed, TurnEnd};
 use crate::scenario::report::{Failure, Report};
 use crate::scenario::run::{Broken, Ran, run};
+use crate::scenario::script::Scenario;
 use crate::scenario::variant::{Variant, plan};
 use crate::wasm::{Handler, Sandbox};
 
@@ -232,7 +232,7 @@ impl Suite<'_> {
         if plain.broken.is_some() || options.plain_only {
             return Ok(());
         }
-        let (all, left_out) = plan(&self.scenario.steps, plain.commits.len());
+        let (all, left_out) = plan(&self.scenario.steps, plain.seen.commits.len());
         let variants = match options.only {
             Some(Variant::Plain) => Vec::new(),
             Some(variant) => vec![self.existing(variant, &plain)?],
@@ -252,7 +252,7 @@ impl Suite<'_> {
     }
 
     fn existing(&self, variant: Variant, plain: &Ran) -> Result<Variant, Error> {
-        let (commits, steps) = (plain.commits.len(), self.scenario.steps.len());
+        let (commits, steps) = (plain.seen.commits.len(), self.scenario.steps.len());
         let exists = match variant {
             Variant::Plain | Variant::Duplicates | Variant::Delays => true,
             Variant::CrashBeforeCommit(number) | Variant::CrashAfterCommit(number) => number <= commits,
@@ -268,21 +268,20 @@ impl Suite<'_> {
         self.report.runs += 1;
         if let Some(broken) = &ran.broken {
             self.report.passed = false;
-            let failure = self.failure(variant, plain, broken, &ran.log);
+            let failure = self.failure(variant, plain, broken, &ran.seen.log);
             self.report.failures.push(failure);
         }
         if options.only.unwrap_or(Variant::Plain) == variant {
-            self.report.log = ran.log.iter().map(|(step, line)| format!("step {}: {line}", step + 1)).collect();
+            self.report.log = ran.seen.log.iter().map(|(step, line)| format!("step {}: {line}", step + 1)).collect();
         }
         // The first run that fails has the turn that is wanted; until then, the plain one has.
         let is_first_failure = ran.broken.is_some() && self.report.failures.len() == 1;
         if options.record && (is_first_failure || variant == Variant::Plain) {
             let failing = ran.broken.as_ref().map(|broken| broken.step);
             let wanted = options.record_step.map(|step| step.saturating_sub(1)).or(failing).unwrap_or(usize::MAX);
-            let last = ran.recordings.range(..=wanted).next_back().map(|(step, _)| *step);
-            self.report.recording = last.and_then(|step| ran.recordings.remove(&step)).map(|recording| Recording {
-                from: format!("{} {}, run {variant}", self.scenario.file, recording.from),
-                ..recording
+            let last = ran.seen.recordings.range(..=wanted).next_back().map(|(step, _)| *step);
+            self.report.recording = last.and_then(|step| ran.seen.recordings.remove(&step)).map(|recording| {
+                Recording { from: format!("{} {}, run {variant}", self.scenario.file, recording.from), ..recording }
             });
         }
         Ok(ran)
@@ -291,10 +290,11 @@ impl Suite<'_> {
     fn failure(&self, variant: Variant, plain: Option<&Ran>, broken: &Broken, log: &[(usize, String)]) -> Failure {
         let step = self.scenario.steps.get(broken.step);
         let around = |number: usize, word: &str| {
-            let step = *plain?.commits.get(number.checked_sub(1)?)?;
-            let text = self.scenario.steps.get(step).map_or_else(|| "behind the last step".into(), |found| {
-                format!("of step {} (line {}: {})", step + 1, found.line, found.action)
-            });
+            let step = *plain?.seen.commits.get(number.checked_sub(1)?)?;
+            let text = self.scenario.steps.get(step).map_or_else(
+                || "behind the last step".into(),
+                |found| format!("of step {} (line {}: {})", step + 1, found.line, found.action),
+            );
             Some(format!("the host died {word} commit {number}, {text}"))
         };
         let mishap = match variant {

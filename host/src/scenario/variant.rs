@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::scenario::format::{Action, Step};
+use crate::scenario::script::{Action, Step};
 
 /// Runs of one scenario. A longer one has its crashes spread evenly.
 pub(super) const RUNS_MAX: usize = 600;
@@ -54,8 +54,10 @@ impl FromStr for Variant {
             Some(("crash-before-commit", number)) => Ok(Self::CrashBeforeCommit(number)),
             Some(("crash-after-commit", number)) => Ok(Self::CrashAfterCommit(number)),
             Some(("restart-after-step", number)) => Ok(Self::RestartAfterStep(number)),
-            _ => Err("write plain, crash-before-commit-N, crash-after-commit-N, restart-after-step-N, duplicates or delays"
-                .into()),
+            _ => Err(
+                "write plain, crash-before-commit-N, crash-after-commit-N, restart-after-step-N, duplicates or delays"
+                    .into(),
+            ),
         }
     }
 }

@@ -60,6 +60,17 @@ struct Seen {
     recordings: Option<BTreeMap<usize, Recording>>,
 }
 
+/// What is told of a run behind its end.
+#[derive(Default)]
+pub(super) struct Taken {
+    /// The step of every commit, from 0.
+    pub(super) commits: Vec<usize>,
+    /// What happened, with the step in which it did.
+    pub(super) log: Vec<(usize, String)>,
+    /// The last turn of every step, if turns were to be kept.
+    pub(super) recordings: BTreeMap<usize, Recording>,
+}
+
 /// What a message is called in every run.
 #[derive(Clone)]
 pub(super) struct Name {
@@ -221,18 +232,19 @@ impl Watch {
         seen.copies.pop_front_if(|(stored, _)| *stored + after <= Instant::now()).map(|(_, message)| message)
     }
 
-    /// The step of every commit, what happened, and the turns that were kept.
-    pub(super) fn take(&self) -> (Vec<usize>, Vec<(usize, String)>, BTreeMap<usize, Recording>) {
+    /// All that is told of the run behind its end.
+    pub(super) fn take(&self) -> Taken {
         let mut seen = lock(&self.0);
-        let recordings = seen.recordings.take().unwrap_or_default();
-        (std::mem::take(&mut seen.commits), std::mem::take(&mut seen.log), recordings)
+        let (commits, log) = (std::mem::take(&mut seen.commits), std::mem::take(&mut seen.log));
+        Taken { commits, log, recordings: seen.recordings.take().unwrap_or_default() }
     }
 }
 
 impl Seen {
     /// Names a message, and keeps what actors send. From outside the id is the same in every run.
     fn name(&mut self, message: &NewMessage) -> MessageId {
-        let Some(sender) = message.headers.get(header::SENDER).and_then(|sender| ActorId::parse_escaped(sender).ok()) else {
+        let Some(sender) = message.headers.get(header::SENDER).and_then(|sender| ActorId::parse_escaped(sender).ok())
+        else {
             return message.id.clone();
         };
         let (sender, to) = (sender.to_string(), message.to.to_string());

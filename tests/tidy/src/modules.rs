@@ -33,7 +33,8 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("one turn", &["mailbox", "turn"]),
     ("one actor", &["activation", "bucket", "commit", "deadletter", "late", "operator", "tombstone"]),
     ("one host", &["inbox", "node"]),
-    ("edges", &["http"]),
+    // Two ways to use a node: neither knows the other.
+    ("edges", &["http", "scenario"]),
 ];
 /// Modules that know fewer others than their layer may.
 const NARROW: [(&str, &[&str]); 2] = [
@@ -60,8 +61,9 @@ const PURE: [&str; 13] = [
 ];
 /// What a pure module does not contain. A mailbox holds the runtime's permits, but never waits for them.
 const IMPURE: [&str; 4] = ["tokio::", "tracing::", "async fn", ".await"];
-/// Where the binary may name a backend: where a host is put together, and where a stopped one's store is looked at.
-const STARTERS: [&str; 2] = ["host/src/cli/host.rs", "host/src/cli/store.rs"];
+/// Where a backend may be named: where the binary puts a host together, where a stopped one's store is looked at, and where a
+/// scenario gets its own, in memory, which lives as long as one run.
+const STARTERS: [&str; 3] = ["host/src/cli/host.rs", "host/src/cli/store.rs", "host/src/scenario/host.rs"];
 const BACKENDS: [&str; 3] = ["embedded", "memory", "nats"];
 
 /// Modules import downwards, and a new module says where it stands.

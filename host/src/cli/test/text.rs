@@ -65,7 +65,10 @@ fn differences(differences: &[Difference]) -> String {
     let mut text = String::new();
     for Difference { part, expected, actual } in differences {
         let (part, expected, actual) = (printable(part), value(expected), value(actual));
-        let _ = writeln!(text, "    {part}\n      {green}- expected {expected}{green:#}\n      {red}+ got      {actual}{red:#}");
+        let _ = writeln!(
+            text,
+            "    {part}\n      {green}- expected {expected}{green:#}\n      {red}+ got      {actual}{red:#}"
+        );
     }
     text
 }

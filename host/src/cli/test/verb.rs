@@ -29,14 +29,16 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// Run a component's scenarios, with a crash at every step
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  hydra test                               builds, then runs scenarios/*.toml of this folder\n  \
+#[command(
+    after_help = "Examples:\n  hydra test                               builds, then runs scenarios/*.toml of this folder\n  \
                   hydra test sample-actors/counter adds    the scenarios whose name has \"adds\" in it\n  \
                   hydra test counter.wasm --scenarios shared\n  \
                   hydra test . adds --record turn.json     keeps the turn of the step that fails\n  \
                   hydra test . --replay turn.json          runs that turn alone\n\n\
                   Every scenario runs on the compiled component in a host of its own: in memory, with virtual time and\n\
                   seeded randomness. It runs plainly, then with the host killed before and after every commit, started\n\
-                  again behind every step, with every message twice, and with messages delayed; all must end the same.")]
+                  again behind every step, with every message twice, and with messages delayed; all must end the same."
+)]
 pub(in crate::cli) struct Test {
     /// A folder with an actor.toml, or a .wasm
     #[arg(default_value = ".")]
@@ -208,7 +210,11 @@ impl Test {
         let recording: Recording = serde_json::from_slice(&read(file).with_context(|| format!("read {shown}"))?)
             .with_context(|| format!("{shown} is no recording: make one with --record"))?;
         if *recording.actor.kind() != component.kind {
-            bail!("{shown} is a turn of kind {}: name that kind's component, this is {}", recording.actor.kind(), component.kind);
+            bail!(
+                "{shown} is a turn of kind {}: name that kind's component, this is {}",
+                recording.actor.kind(),
+                component.kind
+            );
         }
         let replayed = stage.replay(&self.tested(component)?, &recording)?;
         if output.json {
