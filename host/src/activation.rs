@@ -1,13 +1,17 @@
 //! (3) One awake actor: its record, its messages in order, and sleep.
 //! Begun by `inbox` when a message arrives for an actor that sleeps; runs turns and commits until nothing waits.
-//! Exactly one per actor and claim; it never waits with messages in its hands: what waits long is left in the log.
+//! Exactly one per actor and claim; it never waits with messages in its hands: what waits is left in the log, and what
+//! waits long is parked.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{Delivery, Error, Notice, Queue};
+use tokio::time::Instant;
+
+use crate::backend::{Delivery, Error, Queue};
 use crate::bucket::Bucket;
+use crate::callers::{suspend, tell_suspended};
 use crate::commit::{self, Committed, Draft, LoadError, Loaded};
 use crate::digest::Digest;
 use crate::effects::Fault;
@@ -15,15 +19,18 @@ use crate::failure::History;
 use crate::id::{ActorId, Cursor, Seq};
 use crate::late::Earlier;
 use crate::mailbox::{Waiting, Work};
-use crate::message::{Answer, Message, Problem, Status, reply_of};
-use crate::operation::is_operation;
+use crate::message::{Message, Problem};
 use crate::operator;
+use crate::parking::{self, PARKED_MAX};
 use crate::record;
 use crate::turn::{Admission, Ended, Settled, Turn, admit};
 use crate::wasm::{Handler, Instance};
 
 /// Messages read from the log at once, when they did not fit in memory.
 const PAGE: usize = 64;
+/// After so long what was handled is committed, even if more waits: whoever waits for the first answer does not wait for
+/// all the others of a slow handler.
+const RUN_FOR: Duration = Duration::from_millis(20);
 
 /// One awake actor.
 pub(crate) struct Activation {
@@ -39,6 +46,8 @@ pub(crate) struct Activation {
 struct Trouble {
     seq: Seq,
     history: History,
+    /// Not to be tried again before.
+    until: Instant,
     /// The message's effects are too large to store: it ends with this.
     forced: Option<Problem>,
 }
@@ -55,6 +64,15 @@ impl From<Error> for Stop {
     fn from(error: Error) -> Self {
         Self::Over(error)
     }
+}
+
+/// Whether a message is still to be handled.
+enum Admitted {
+    Yes,
+    /// It was, or an earlier copy of it.
+    Done,
+    /// Nobody can tell: it ends with this.
+    Dead(Problem),
 }
 
 /// Code in memory for one run, made at the first message that needs it.
@@ -87,6 +105,10 @@ impl Activation {
                     Ok(messages) => self.work(messages).await,
                     Err(error) => Some(Stop::Over(error)),
                 },
+                Work::Parked => match self.read_parked().await {
+                    Ok(messages) => self.work(messages).await,
+                    Err(stop) => Some(stop),
+                },
             };
             match stop {
                 // A suspended actor's mailbox gives no work but an operator's.
@@ -102,51 +124,78 @@ impl Activation {
     async fn read(&self, after: Seq, up_to: Seq) -> Result<VecDeque<Waiting>, Error> {
         let log = &self.bucket.context.backend.log;
         let page = self.bucket.patiently("messages", || log.read(Queue::Inbox, Some(&self.actor), after, PAGE)).await?;
-        let complete = page.len() < PAGE;
-        // Messages behind `up_to` may have been left since: they are read the next time.
-        let read_up_to = page.last().filter(|_| !complete).map_or(up_to, |last| last.seq.min(up_to));
-        let wanted = |delivery: &Delivery| delivery.seq <= up_to && !is_operation(&delivery.headers);
-        let page: Vec<Delivery> = page.into_iter().filter(wanted).collect();
-        self.bucket.mailboxes().found(&self.actor, &page, read_up_to);
+        let is_all = page.len() < PAGE;
+        let page = self.bucket.mailboxes().found(&self.actor, page, up_to, is_all);
         // Memory for all of them at once: whoever waited for more while holding some could wait for another who does too.
         let memory = self.bucket.memory(&page).await?;
         let mut messages: VecDeque<Waiting> =
-            page.into_iter().map(|delivery| Waiting { delivery, memory: None }).collect();
+            page.into_iter().map(|delivery| Waiting { delivery, parked: None, memory: None }).collect();
         if let Some(last) = messages.back_mut() {
             last.memory = Some(memory);
         }
         Ok(messages)
     }
 
-    /// Handles messages in order. What is not handled is left in the log.
-    async fn work(&mut self, mut messages: VecDeque<Waiting>) -> Option<Stop> {
-        loop {
-            match self.run_once(&mut messages).await {
-                Ok(()) if messages.is_empty() => return None,
-                Ok(()) => {}
-                Err(stop) => {
-                    match &stop {
-                        Stop::Suspend(problem) => suspend(&self.bucket, &self.actor, messages, problem),
-                        Stop::Wait(_) | Stop::Over(_) => drop(self.bucket.mailboxes().put_back(&self.actor, messages)),
-                    }
-                    return Some(stop);
-                }
+    /// Reads messages that were parked. Once there are none, the actor works from the log again.
+    async fn read_parked(&mut self) -> Result<VecDeque<Waiting>, Stop> {
+        let loaded = self.load().await?;
+        let page = parking::read(&self.bucket, &self.actor, Seq(0)).await?;
+        let (last, is_all) = (page.last().map(|parked| parked.seq), page.len() < parking::PAGE);
+        // Without a position all of it are copies that came when the queue was empty already.
+        let position = loaded.record.parked.map_or(Seq(u64::MAX), |parked| parked.position.seq);
+        let mut messages = parking::first_copies(page, position);
+        if messages.is_empty() {
+            if is_all && loaded.record.parked.is_some() {
+                let mut draft = Draft::new(&loaded);
+                draft.unpark();
+                self.commit(&loaded, draft, VecDeque::new(), &mut VecDeque::new()).await?;
+            } else if is_all {
+                self.bucket.mailboxes().unpark(&self.actor);
+            }
+            if let Some(last) = last {
+                parking::trim(&self.bucket, &self.actor, last).await?;
             }
         }
+        let deliveries: Vec<Delivery> = messages.iter().map(|waiting| waiting.delivery.clone()).collect();
+        if let Some(last) = messages.back_mut() {
+            last.memory = Some(self.bucket.memory(&deliveries).await?);
+        }
+        Ok(messages)
+    }
+
+    /// Handles messages in order, as many as one commit takes. What is not handled then waits where it did.
+    async fn work(&mut self, mut messages: VecDeque<Waiting>) -> Option<Stop> {
+        let stop = self.run_once(&mut messages).await.err();
+        // What is parked stays where it is.
+        messages.retain(|waiting| waiting.parked.is_none());
+        match &stop {
+            None => self.bucket.mailboxes().give_back(&self.actor, messages),
+            Some(Stop::Suspend(problem)) => suspend(&self.bucket, &self.actor, messages, problem),
+            Some(Stop::Wait(_) | Stop::Over(_)) => drop(self.bucket.mailboxes().put_back(&self.actor, messages)),
+        }
+        stop
     }
 
     /// Handles messages until they are done, one commit is full, or one fails; commits what was handled.
     async fn run_once(&mut self, messages: &mut VecDeque<Waiting>) -> Result<(), Stop> {
         let loaded = self.load().await?;
+        let is_from_log = messages.front().is_some_and(|waiting| waiting.parked.is_none());
+        if is_from_log && (loaded.record.parked.is_some() || self.bucket.mailboxes().is_parked(&self.actor)) {
+            return self.park(messages, loaded).await;
+        }
         if let record::Status::Suspended(problem) = &loaded.record.status {
             return Err(Stop::Suspend(problem.clone()));
         }
         let earlier = self.find_earlier(messages, &loaded).await?;
         let (mut draft, mut handled, mut stop) = (Draft::new(&loaded), VecDeque::new(), None);
-        let mut code = None;
+        let (mut code, began) = (None, Instant::now());
         while let Some(waiting) = messages.front() {
-            let delivery = &waiting.delivery;
-            match self.handle(delivery, &draft, &loaded, &earlier, &mut code).await {
+            let (delivery, is_parked) = (&waiting.delivery, waiting.parked.is_some());
+            if let Some(trouble) = self.trouble_at(delivery).filter(|trouble| trouble.until > Instant::now()) {
+                stop = Some(Stop::Wait(trouble.until - Instant::now()));
+                break;
+            }
+            match self.handle(waiting, &draft, &loaded, &earlier, &mut code).await {
                 Err(over) => stop = Some(over),
                 Ok(None) => {}
                 Ok(Some((_, Ended::Again { after, .. }))) => stop = Some(Stop::Wait(after)),
@@ -159,51 +208,99 @@ impl Activation {
                         break;
                     }
                     self.trouble.take_if(|trouble| trouble.seq == delivery.seq);
-                    draft.add(self.at(delivery.seq), message.as_ref(), *settled, self.bucket.now().await?);
+                    draft.add(self.at(delivery.seq), is_parked, message.as_ref(), *settled, self.bucket.now().await?);
                 }
             }
             if stop.is_some() {
                 break;
             }
             handled.extend(messages.pop_front());
+            if began.elapsed() > RUN_FOR {
+                break;
+            }
         }
         drop(code);
         let is_stored = self.commit(&loaded, draft, handled, messages).await?;
         stop.filter(|_| is_stored).map_or(Ok(()), Err)
     }
 
+    /// Moves messages from the log behind those that are parked: they are handled from there, in their order.
+    async fn park(&mut self, messages: &mut VecDeque<Waiting>, loaded: Loaded) -> Result<(), Stop> {
+        let earlier = self.find_earlier(messages, &loaded).await?;
+        let mut draft = Draft::new(&loaded);
+        for waiting in &*messages {
+            let (delivery, origin) = (&waiting.delivery, self.at(waiting.delivery.seq));
+            let full =
+                || Problem::new("parked-full", format!("{PARKED_MAX} messages of this actor are parked already"));
+            let dead = match self.admit(waiting, &loaded, &earlier)? {
+                Admitted::Done => continue,
+                Admitted::Dead(problem) => Some(problem),
+                Admitted::Yes => draft.record.parked.filter(|parked| parked.count >= PARKED_MAX).map(|_| full()),
+            };
+            match dead {
+                None => draft.park(origin),
+                Some(problem) => {
+                    let message = Message::from_log(
+                        delivery.id.clone(),
+                        self.actor.clone(),
+                        &delivery.headers,
+                        delivery.body.clone(),
+                    );
+                    let settled = Settled::dead_letter(delivery, message.ok().as_ref(), origin, problem);
+                    draft.add(origin, false, None, settled, self.bucket.now().await?);
+                }
+            }
+            if let record::Status::Suspended(problem) = &loaded.record.status {
+                tell_suspended(&self.bucket, delivery, problem);
+            }
+        }
+        let parked = std::mem::take(messages);
+        self.commit(&loaded, draft, parked, messages).await.map(drop)
+    }
+
+    /// Whether a message is still to be handled.
+    fn admit(&self, waiting: &Waiting, loaded: &Loaded, earlier: &Earlier) -> Result<Admitted, Stop> {
+        let (delivery, record) = (&waiting.delivery, &loaded.record);
+        let position = match waiting.parked {
+            Some(_) => record.parked.map(|parked| parked.position),
+            None => record.cursor,
+        };
+        match admit(position, record.committed, self.bucket.id, delivery) {
+            Admission::Behind => Ok(Admitted::Done),
+            Admission::TailLost => {
+                let reason = format!("{} is ahead of its mailbox: the log lost its newest messages", self.actor);
+                Err(Stop::Over(Error::Damaged { reason }))
+            }
+            Admission::LookUp if earlier.has(delivery) => {
+                tracing::info!(actor = %self.actor, seq = delivery.seq.0, "dropped a late copy");
+                Ok(Admitted::Done)
+            }
+            Admission::LookUp if !earlier.complete => {
+                let text = "a copy this late may have been handled before, and the log forgot";
+                Ok(Admitted::Dead(Problem::new("doubtful", text)))
+            }
+            Admission::LookUp | Admission::Handle => Ok(Admitted::Yes),
+        }
+    }
+
     /// One message. None: it is done already, and there is nothing to commit for it.
     async fn handle(
         &mut self,
-        delivery: &Delivery,
+        waiting: &Waiting,
         draft: &Draft,
         loaded: &Loaded,
         earlier: &Earlier,
         code: &mut Option<Code>,
     ) -> Result<Option<(Option<Message>, Ended)>, Stop> {
-        let origin = self.at(delivery.seq);
+        let (delivery, origin) = (&waiting.delivery, self.at(waiting.delivery.seq));
         let dead = |message: Option<&Message>, code: &str, text: String| {
             let settled = Settled::dead_letter(delivery, message, origin, Problem::new(code, text));
             Ok(Some((None, Ended::Settled(Box::new(settled)))))
         };
-        match admit(loaded.record.cursor, loaded.record.committed, self.bucket.id, delivery) {
-            Admission::Behind => return Ok(None),
-            Admission::TailLost => {
-                let reason = format!("{} is ahead of its mailbox: the log lost its newest messages", self.actor);
-                return Err(Stop::Over(Error::Damaged { reason }));
-            }
-            Admission::LookUp if earlier.has(delivery) => {
-                tracing::info!(actor = %self.actor, seq = delivery.seq.0, "dropped a late copy");
-                return Ok(None);
-            }
-            Admission::LookUp if !earlier.complete => {
-                return dead(
-                    None,
-                    "doubtful",
-                    "a copy this late may have been handled before, and the log forgot".into(),
-                );
-            }
-            Admission::LookUp | Admission::Handle => {}
+        match self.admit(waiting, loaded, earlier)? {
+            Admitted::Done => return Ok(None),
+            Admitted::Dead(problem) => return dead(None, &problem.code, problem.text),
+            Admitted::Yes => {}
         }
         let read = Message::from_log(delivery.id.clone(), self.actor.clone(), &delivery.headers, delivery.body.clone());
         let message = match read {
@@ -247,8 +344,9 @@ impl Activation {
                 ended
             }
         };
-        if let Ended::Again { history, .. } = &ended {
-            self.trouble = Some(Trouble { seq: delivery.seq, history: *history, forced: None });
+        if let Ended::Again { history, after } = &ended {
+            let until = Instant::now() + *after;
+            self.trouble = Some(Trouble { seq: delivery.seq, history: *history, until, forced: None });
         }
         Ok(ended)
     }
@@ -287,12 +385,21 @@ impl Activation {
         messages: &mut VecDeque<Waiting>,
     ) -> Result<bool, Stop> {
         let records = &self.bucket.context.records;
-        let (turns, last) = (draft.turns(), draft.record.cursor);
+        let (turns, last, was_parked) = (draft.turns(), draft.record.handled(), loaded.record.parked.is_some());
         if !draft.is_empty() {
             match commit::commit(&self.bucket, &self.actor, loaded, draft).await? {
-                Committed::Done(loaded) => {
+                Committed::Done(Some(loaded)) => {
                     self.remember_tombstone(&loaded);
+                    match (was_parked, loaded.record.parked.is_some()) {
+                        (_, true) => drop(self.bucket.mailboxes().park(&self.actor)),
+                        (true, false) => self.bucket.mailboxes().unpark(&self.actor),
+                        (false, false) => {}
+                    }
                     records.insert(self.actor.clone(), *loaded);
+                }
+                Committed::Done(None) => {
+                    records.remove(&self.actor);
+                    self.bucket.check_claim().await?;
                 }
                 Committed::Refused => {
                     records.remove(&self.actor);
@@ -308,7 +415,11 @@ impl Activation {
                 }
             }
         }
-        self.bucket.done(handled.iter().map(|waiting| waiting.delivery.seq));
+        let from_log = handled.iter().filter(|waiting| waiting.parked.is_none());
+        self.bucket.done(from_log.map(|waiting| waiting.delivery.seq));
+        if let Some(last) = handled.iter().filter_map(|waiting| waiting.parked).max() {
+            parking::trim(&self.bucket, &self.actor, last).await?;
+        }
         Ok(true)
     }
 
@@ -318,7 +429,8 @@ impl Activation {
         if let (1, Some(cursor)) = (turns, last) {
             let text = format!("what this turn wants stored is too large: {error}");
             let forced = Some(Problem::new("too-large", text));
-            self.trouble = Some(Trouble { seq: cursor.seq, history: History::default(), forced });
+            self.trouble =
+                Some(Trouble { seq: cursor.seq, history: History::default(), until: Instant::now(), forced });
         }
     }
 
@@ -365,36 +477,24 @@ impl Activation {
         Cursor { bucket: self.bucket.id, seq }
     }
 
-    /// Waits until it is time to try again, an operator calls, or the kind has other code.
-    async fn wait(&self, span: Duration) {
+    /// Waits until it is time to try again, somebody calls, or the kind has other code.
+    async fn wait(&mut self, span: Duration) {
         let Some(call) = self.bucket.mailboxes().call_of(&self.actor) else { return };
+        if self.bucket.mailboxes().has_to_park(&self.actor) {
+            return;
+        }
         tokio::select! {
             biased;
             // Dropping any of these is safe: the mailbox and the registry are looked at again after the wait.
             () = self.bucket.context.draining.cancelled() => {}
             () = self.bucket.lost.cancelled() => {}
             () = call.notified() => {}
-            () = self.bucket.context.registry.changed(self.actor.kind()) => {}
+            () = self.bucket.context.registry.changed(self.actor.kind()) => {
+                if let Some(trouble) = &mut self.trouble {
+                    trouble.until = Instant::now();
+                }
+            }
             () = tokio::time::sleep(span) => {}
         }
     }
-}
-
-/// Leaves all messages of an actor that waits for a human in the log, and tells whoever waits for them.
-pub(crate) fn suspend(bucket: &Bucket, actor: &ActorId, unhandled: VecDeque<Waiting>, problem: &Problem) {
-    tracing::warn!(%actor, code = problem.code, "an actor is suspended");
-    let left = bucket.mailboxes().suspend(actor, unhandled);
-    left.iter().for_each(|delivery| tell_suspended(bucket, delivery, problem));
-}
-
-/// Tells whoever waits for a message that it waits itself, for a human. Best effort: the message is not done.
-pub(crate) fn tell_suspended(bucket: &Bucket, delivery: &Delivery, problem: &Problem) {
-    tell(bucket, delivery, &Answer::new(delivery.id.clone(), Status::Suspended).with_problem(problem.clone()));
-}
-
-/// Tells whoever waits for a message, without a commit: best effort.
-pub(crate) fn tell(bucket: &Bucket, delivery: &Delivery, answer: &Answer) {
-    let Some(reply) = reply_of(&delivery.headers) else { return };
-    let (headers, body) = answer.to_wire();
-    bucket.context.backend.log.notify(Notice { channel: reply.into(), headers, body });
 }

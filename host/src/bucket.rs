@@ -2,7 +2,7 @@
 //! Made by `inbox` for each claim; an activation belongs to one bucket under one epoch and never outlives them.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub(crate) struct Context {
     pub(crate) records: Cache<ActorId, Loaded, RecordSize>,
     /// Memory for waiting messages, in KiB.
     pub(crate) memory: Arc<Semaphore>,
-    pub(crate) vitals: Vitals,
+    pub(crate) vitals: Arc<Vitals>,
     /// Trimming never goes past what an unfinished message of any bucket may still need.
     pub(crate) oldest: Oldest,
     pub(crate) tasks: TaskTracker,
@@ -74,17 +74,37 @@ impl Context {
 /// For each bucket, when its oldest unfinished message was stored. Its actors' outboxes may be handed over again, however
 /// old they are, and whoever receives such a copy must still find the first one.
 #[derive(Debug, Default)]
-pub(crate) struct Oldest(Mutex<BTreeMap<BucketId, Option<Time>>>);
+pub(crate) struct Oldest {
+    here: Mutex<BTreeMap<BucketId, Option<Time>>>,
+    /// Of the other hosts' buckets. None: not known, and then it may be any.
+    elsewhere: Mutex<Option<Option<Time>>>,
+}
 
 impl Oldest {
-    /// Notes it for one bucket; none: all its messages are done.
+    /// Notes it for one bucket of this host; none: all its messages are done.
     pub(crate) fn note(&self, bucket: BucketId, oldest: Option<Time>) {
-        lock(&self.0).insert(bucket, oldest);
+        lock(&self.here).insert(bucket, oldest);
     }
 
-    /// The oldest of all buckets.
-    pub(crate) fn of_all(&self) -> Option<Time> {
-        lock(&self.0).values().flatten().min().copied()
+    /// A bucket is served by somebody else from now on.
+    pub(crate) fn forget(&self, bucket: BucketId) {
+        lock(&self.here).remove(&bucket);
+    }
+
+    /// Notes what the other hosts have told; none: not all buckets have a living owner.
+    pub(crate) fn set_elsewhere(&self, oldest: Option<Option<Time>>) {
+        *lock(&self.elsewhere) = oldest;
+    }
+
+    /// The oldest of this host's buckets.
+    pub(crate) fn here(&self) -> Option<Time> {
+        lock(&self.here).values().flatten().min().copied()
+    }
+
+    /// The oldest of all buckets. None: not known.
+    pub(crate) fn anywhere(&self) -> Option<Option<Time>> {
+        let elsewhere = (*lock(&self.elsewhere))?;
+        Some(self.here().into_iter().chain(elsewhere).min())
     }
 }
 
@@ -98,8 +118,10 @@ pub(crate) fn claim_key(bucket: BucketId) -> String {
 pub(crate) struct Vitals {
     /// Calls that wait for the store to serve again.
     waiting: AtomicUsize,
-    /// Buckets that another host took up, or whose store is closed.
+    /// Buckets that this host should serve and does not: its store is closed.
     away: AtomicUsize,
+    /// Buckets that no living host serves.
+    vacant: AtomicUsize,
     trouble: Mutex<Option<String>>,
 }
 
@@ -110,7 +132,14 @@ impl Vitals {
         let waits = || (self.waiting.load(Ordering::Relaxed) > 0).then(|| "the store does not serve".to_owned());
         let away = Some(self.away.load(Ordering::Relaxed)).filter(|away| *away > 0);
         let away = || away.map(|away| format!("the store is closed, or another host took up {away} buckets"));
-        stopped.or_else(waits).or_else(away)
+        let vacant = Some(self.vacant.load(Ordering::Relaxed)).filter(|vacant| *vacant > 0);
+        let vacant = || vacant.map(|vacant| format!("{vacant} buckets wait for a host to take them"));
+        stopped.or_else(waits).or_else(away).or_else(vacant)
+    }
+
+    /// So many buckets have no living owner.
+    pub(crate) fn set_vacant(&self, vacant: usize) {
+        self.vacant.store(vacant, Ordering::Relaxed);
     }
 
     /// A bucket cannot go on: a human must act.
@@ -133,6 +162,8 @@ pub(crate) struct Bucket {
     tombstones: Mutex<BTreeMap<Seq, ActorId>>,
     /// The claim is over: stand down.
     pub(crate) lost: CancellationToken,
+    /// A human must act before anybody serves it again.
+    stopped: AtomicBool,
 }
 
 impl Bucket {
@@ -143,7 +174,7 @@ impl Bucket {
         let mailboxes = Mutex::new(Mailboxes::new(floor, share));
         let lost = context.ended.child_token();
         let (floor, moved, tombstones) = (AtomicU64::new(floor.0), Notify::new(), Mutex::default());
-        Self { id, epoch, context, mailboxes, floor, moved, tombstones, lost }
+        Self { id, epoch, context, mailboxes, floor, moved, tombstones, lost, stopped: AtomicBool::new(false) }
     }
 
     /// The mailboxes. Held for moments only, never across a wait.
@@ -222,14 +253,22 @@ impl Bucket {
     pub(crate) fn stand_down(&self) {
         if !self.lost.is_cancelled() {
             tracing::warn!(bucket = %self.id, epoch = %self.epoch, "the claim is over: standing down");
-            self.context.vitals.away.fetch_add(1, Ordering::Relaxed);
+            if self.context.backend.exclusive {
+                self.context.vitals.away.fetch_add(1, Ordering::Relaxed);
+            }
             self.lost.cancel();
         }
+    }
+
+    /// Whether the bucket is not served any more, for no reason that needs a human.
+    pub(crate) fn is_over(&self) -> bool {
+        self.lost.is_cancelled() && !self.stopped.load(Ordering::Relaxed)
     }
 
     /// The bucket cannot go on. It stays stopped until the host is started again.
     pub(crate) fn stop(&self, why: String) {
         self.context.vitals.stop(format!("bucket {}: {why}", self.id));
+        self.stopped.store(true, Ordering::Relaxed);
         self.lost.cancel();
     }
 
@@ -242,12 +281,12 @@ impl Bucket {
         Call: FnMut() -> Answer,
         Answer: Future<Output = Result<T, Error>>,
     {
-        let mut waits: Option<Waits<'_>> = None;
+        let mut waits: Option<Waits> = None;
         let pace = ExponentialBuilder::new().with_min_delay(PATIENCE.0).with_max_delay(PATIENCE.1).without_max_times();
         let answer = call.retry(pace).when(Error::is_retryable).notify(|error, _| {
             if waits.is_none() {
                 tracing::warn!(%error, what, bucket = %self.id, "waiting for the store");
-                waits = Some(Waits::begin(&self.context.vitals));
+                waits = Some(Waits::begin(self.context.vitals.clone()));
             }
         });
         tokio::select! {
@@ -260,16 +299,17 @@ impl Bucket {
 }
 
 /// Counts a call that waits for the store, as long as it lives.
-struct Waits<'a>(&'a Vitals);
+pub(crate) struct Waits(Arc<Vitals>);
 
-impl<'a> Waits<'a> {
-    fn begin(vitals: &'a Vitals) -> Self {
+impl Waits {
+    /// A call begins to wait.
+    pub(crate) fn begin(vitals: Arc<Vitals>) -> Self {
         vitals.waiting.fetch_add(1, Ordering::Relaxed);
         Self(vitals)
     }
 }
 
-impl Drop for Waits<'_> {
+impl Drop for Waits {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }

@@ -20,7 +20,7 @@ use crate::message::{Answer, Headers, KEY_BYTES_MAX, Message, REPLY_CHANNEL};
 use crate::names::{MessageId, Subject};
 pub use crate::operation::Operation;
 use crate::random::Random;
-use crate::registry::Registry;
+use crate::registry::{self, Registry};
 
 /// Largest body of a message from outside, in bytes.
 pub const BODY_BYTES_MAX: usize = 256 << 10;
@@ -153,12 +153,12 @@ impl Client {
     /// # Errors
     /// See [`Error`]; after any of them nothing is stored, but for `Store(Unknown)`.
     pub async fn send(&self, request: Request) -> Result<MessageId, Error> {
-        self.0.send(self.0.check(request, false)?).await
+        self.0.send(self.0.check(request, false).await?).await
     }
 
     /// Stores the message of a dead letter again; it keeps its sender. Keyed by its letter, it is one effect.
     pub(crate) async fn replay(&self, request: Request, sender: Option<ActorId>) -> Result<MessageId, Error> {
-        self.0.send(Message { sender, ..self.0.check(request, true)? }).await
+        self.0.send(Message { sender, ..self.0.check(request, true).await? }).await
     }
 
     /// Stores a message and waits for its outcome.
@@ -166,7 +166,7 @@ impl Client {
     /// # Errors
     /// As [`Client::send`].
     pub async fn ask(&self, request: Request, timeout: Duration) -> Result<Asked, Error> {
-        let message = self.0.check(request, false)?;
+        let message = self.0.check(request, false).await?;
         self.0.ask(message, timeout).await
     }
 
@@ -175,7 +175,7 @@ impl Client {
     /// # Errors
     /// As [`Client::send`].
     pub async fn operate(&self, to: ActorId, operation: Operation, timeout: Duration) -> Result<Asked, Error> {
-        self.0.check_kind(&to)?;
+        self.0.check_kind(&to).await?;
         let (subject, body) = operation.to_message();
         check_size(body.len(), STATE_BYTES_MAX)?;
         let (id, headers) = (MessageId::outside(&to, self.0.random()?), Headers::default());
@@ -186,9 +186,9 @@ impl Client {
 
 impl Inner {
     /// Checks all that a caller can get wrong.
-    fn check(&self, request: Request, is_replay: bool) -> Result<Message, Error> {
+    async fn check(&self, request: Request, is_replay: bool) -> Result<Message, Error> {
         let Request { to, subject, headers, body, key, trace } = request;
-        self.check_kind(&to)?;
+        self.check_kind(&to).await?;
         check_size(body.len(), BODY_BYTES_MAX)?;
         headers.check()?;
         if key.as_ref().is_some_and(|key| key.starts_with(REPLAY_KEY)) != is_replay {
@@ -207,9 +207,10 @@ impl Inner {
         Ok(self.random.bytes()?)
     }
 
-    fn check_kind(&self, to: &ActorId) -> Result<(), Error> {
+    async fn check_kind(&self, to: &ActorId) -> Result<(), Error> {
         let unknown = || Error::UnknownKind { kind: to.kind().to_string() };
-        self.registry.knows(to.kind()).then_some(()).ok_or_else(unknown)
+        let unclear = |error: registry::Error| backend::Error::Unavailable { reason: error.to_string() };
+        self.registry.find(to.kind()).await.map_err(unclear)?.then_some(()).ok_or_else(unknown)
     }
 
     async fn send(&self, message: Message) -> Result<MessageId, Error> {

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::backend::{Backend, Error, Expect, NewMessage, Notice, Put, Queue};
+use crate::backend::{Backend, Error, Expect, NewMessage, Notice, Put};
 use crate::bucket::Bucket;
 use crate::deadletter;
 use crate::effects::StateChange;
@@ -13,7 +13,8 @@ use crate::keys;
 use crate::message::Message;
 use crate::names::MessageId;
 use crate::outbox::{self, Entry};
-use crate::record::{self, Record, Status};
+use crate::parking;
+use crate::record::{self, Parked, Record, Status};
 use crate::turn::Settled;
 
 /// An actor's record as it was last read or written.
@@ -57,12 +58,22 @@ impl Draft {
         self.turns == 0 || self.bytes + more <= outbox::MERGED_BYTES_MAX
     }
 
-    /// Joins a turn.
-    pub(crate) fn add(&mut self, cursor: Cursor, message: Option<&Message>, settled: Settled, now: crate::clock::Time) {
+    /// Joins a turn with the message that stood at `origin`; parked: it came from the queue.
+    pub(crate) fn add(
+        &mut self,
+        origin: Cursor,
+        parked: bool,
+        message: Option<&Message>,
+        settled: Settled,
+        now: crate::clock::Time,
+    ) {
         self.changed = true;
         self.turns += 1;
         self.bytes += settled.entries.iter().map(Entry::size).sum::<usize>();
-        self.record.cursor = Some(cursor);
+        match self.record.parked.as_mut().filter(|_| parked) {
+            Some(parked) => parked.pass(origin),
+            None => self.record.cursor = Some(origin),
+        }
         self.record.committed = now;
         match settled.state {
             StateChange::Keep => {}
@@ -83,6 +94,23 @@ impl Draft {
         }
     }
 
+    /// Parks the message at `origin`: it is behind the cursor now, and in front of the position in the queue.
+    pub(crate) fn park(&mut self, origin: Cursor) {
+        self.changed = true;
+        let handled = || Cursor { seq: origin.seq.before(), ..origin };
+        let position = self.record.cursor.filter(|cursor| cursor.bucket == origin.bucket).unwrap_or_else(handled);
+        let parked = self.record.parked.get_or_insert(Parked { position, count: 0 });
+        parked.count = parked.count.saturating_add(1);
+        self.record.cursor = Some(origin);
+        self.record.outbox.push(Entry::Park { seq: origin.seq });
+    }
+
+    /// The queue is empty: the actor works from the log again.
+    pub(crate) fn unpark(&mut self) {
+        self.changed = true;
+        self.record.parked = None;
+    }
+
     /// Changes the record as an operator says.
     pub(crate) fn operate(&mut self, position: Cursor, change: impl FnOnce(&mut Record)) {
         self.changed = true;
@@ -100,8 +128,8 @@ impl Draft {
 /// What became of a draft.
 #[derive(Debug)]
 pub(crate) enum Committed {
-    /// Stored and handed over.
-    Done(Box<Loaded>),
+    /// Stored and handed over. None: somebody has written the record since; read it anew.
+    Done(Option<Box<Loaded>>),
     /// Somebody else wrote the record: nothing of it happened.
     Refused,
     /// The store takes no record of this size: nothing of it happened.
@@ -127,9 +155,26 @@ pub(crate) async fn commit(
         Err(error) => Err(error),
         Ok(Put::Written(revision)) => {
             hand_over(bucket, actor, &record).await?;
-            record.outbox = Vec::new();
-            Ok(Committed::Done(Box::new(Loaded { record, revision: Some(revision) })))
+            let loaded = clear(bucket, actor, Loaded { record, revision: Some(revision) }).await?;
+            Ok(Committed::Done(loaded.map(Box::new)))
         }
+    }
+}
+
+/// Forgets an outbox that was handed over. In the store too, if the floor would not tell that it was: a parked actor's
+/// cursor stands still, and a dead letter that was dropped or replayed meanwhile must not come again.
+/// None: somebody else wrote the record meanwhile.
+async fn clear(bucket: &Bucket, actor: &ActorId, loaded: Loaded) -> Result<Option<Loaded>, Error> {
+    let Loaded { mut record, revision } = loaded;
+    let has_dead_letter = record.outbox.iter().any(|entry| matches!(entry, Entry::DeadLetter { .. }));
+    let must_be_stored = has_dead_letter || (record.parked.is_some() && !record.outbox.is_empty());
+    record.outbox = Vec::new();
+    if !must_be_stored {
+        return Ok(Some(Loaded { record, revision }));
+    }
+    match store(bucket, actor, revision, &record).await? {
+        Put::Written(revision) => Ok(Some(Loaded { record, revision: Some(revision) })),
+        Put::Refused => Ok(None),
     }
 }
 
@@ -165,7 +210,7 @@ async fn store(bucket: &Bucket, actor: &ActorId, before: Option<Revision>, recor
 /// `Error::Closed` and `Error::Damaged`: the bucket cannot go on.
 pub(crate) async fn hand_over(bucket: &Bucket, actor: &ActorId, record: &Record) -> Result<(), Error> {
     let backend = &bucket.context.backend;
-    let mut messages = Vec::new();
+    let (mut messages, mut parked) = (Vec::new(), Vec::new());
     for (index, entry) in record.outbox.iter().enumerate() {
         match entry {
             Entry::Answer { reply, answer } => {
@@ -173,19 +218,17 @@ pub(crate) async fn hand_over(bucket: &Bucket, actor: &ActorId, record: &Record)
                 backend.log.notify(Notice { channel: reply.clone(), headers, body });
             }
             Entry::Send { .. } => {
-                messages.extend(record.cursor.and_then(|cursor| outgoing(actor, record, cursor, index, entry)))
+                messages.extend(record.handled().and_then(|handled| outgoing(actor, record, handled, index, entry)))
             }
             Entry::DeadLetter { seq, .. } => {
-                let found = bucket
-                    .patiently("message", || backend.log.read(Queue::Inbox, Some(actor), seq.before(), 1))
-                    .await?;
-                let delivery = found.into_iter().find(|delivery| delivery.seq == *seq);
-                messages.extend(
-                    delivery.and_then(|delivery| deadletter::bury(bucket.id, &delivery, record.committed, entry)),
-                );
+                let found = parking::find(bucket, actor, *seq).await?;
+                let buried = |delivery| deadletter::bury(bucket.id, &delivery, record.committed, entry);
+                messages.extend(found.and_then(buried));
             }
+            Entry::Park { seq } => parked.push(*seq),
         }
     }
+    parking::park(bucket, actor, &parked, record.committed).await?;
     if !messages.is_empty() {
         bucket.patiently("outbox", || append(backend, &messages)).await?;
     }
@@ -197,10 +240,10 @@ async fn append(backend: &Backend, messages: &[NewMessage]) -> Result<(), Error>
 }
 
 /// A message of the outbox as the log takes it: the same in every copy.
-fn outgoing(sender: &ActorId, record: &Record, cursor: Cursor, index: usize, entry: &Entry) -> Option<NewMessage> {
+fn outgoing(sender: &ActorId, record: &Record, handled: Cursor, index: usize, entry: &Entry) -> Option<NewMessage> {
     let Entry::Send { to, subject, headers, body, trace } = entry else { return None };
     let message = Message {
-        id: MessageId::outbox(sender, cursor, index),
+        id: MessageId::outbox(sender, handled, index),
         to: to.clone(),
         sender: Some(sender.clone()),
         subject: subject.clone(),
@@ -227,13 +270,19 @@ pub(crate) async fn load(bucket: &Bucket, actor: &ActorId) -> Result<Loaded, Loa
     if let Some(foreign) = record.position().filter(|position| position.bucket != bucket.id) {
         return Err(LoadError::Incarnation { found: foreign });
     }
-    // What this very claim wrote it also handed over; what an earlier one wrote is known to be only up to the floor.
+    // What this very claim wrote it also handed over; what an earlier one wrote is known to be only up to the floor,
+    // or when it says so itself.
     let is_above_floor = record.position().is_some_and(|position| position.seq > bucket.floor());
-    if is_above_floor && record.epoch != bucket.epoch {
-        hand_over(bucket, actor, &record).await?;
+    if record.epoch == bucket.epoch || !(is_above_floor || record.parked.is_some()) {
+        record.outbox = Vec::new();
+        return Ok(Loaded { record, revision: Some(entry.revision) });
     }
-    record.outbox = Vec::new();
-    Ok(Loaded { record, revision: Some(entry.revision) })
+    hand_over(bucket, actor, &record).await?;
+    match clear(bucket, actor, Loaded { record, revision: Some(entry.revision) }).await? {
+        Some(loaded) => Ok(loaded),
+        // Whoever wrote it has seen the outbox handed over first.
+        None => Box::pin(load(bucket, actor)).await,
+    }
 }
 
 /// Why an actor's record cannot be used.

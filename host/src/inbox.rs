@@ -12,11 +12,13 @@ use futures_util::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use crate::activation::{Activation, tell_suspended};
+use crate::activation::Activation;
 use crate::backend::{Delivery, Error, Expect, Inbox, Put};
 use crate::bucket::{Bucket, Context, claim_key};
+use crate::callers::tell_suspended;
 use crate::clock::Time;
-use crate::id::{ActorId, BucketId, Epoch, Seq};
+use crate::cluster::{Claim, Member};
+use crate::id::{ActorId, BucketId, Epoch, Revision, Seq};
 use crate::mailbox::Waiting;
 use crate::message::{Headers, Problem};
 use crate::operation::is_operation;
@@ -27,29 +29,45 @@ use crate::turn::LOOK_UP_FROM;
 const ACK_EVERY: Duration = Duration::from_millis(20);
 /// Wait before messages are read again after a failure.
 const READ_AGAIN_AFTER: Duration = Duration::from_millis(200);
+/// How often it is looked whether the watermark hangs on somebody, while anything waits.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often the floor is noted for trimming, and tombstones are looked at.
 const TIDY_EVERY: Duration = Duration::from_secs(15);
 
-/// Claims a bucket: from now on its messages are handled here, and whoever had it before finds out.
+/// Claims a bucket whose ownership row was last seen as `before`: from now on its messages are handled here, and whoever
+/// had it finds out. None: somebody else was faster.
 ///
 /// # Errors
-/// The store's: try again.
-pub(crate) async fn claim(context: &Arc<Context>, id: BucketId, node: &str) -> Result<Loop, Error> {
-    let (table, key) = (&context.backend.actors, claim_key(id));
-    let claimed_at = context.backend.log.now()?;
-    let row: Bytes = format!("{{\"node\":\"{node}\",\"claimed_at\":{}}}", claimed_at.0).into();
-    let revision = loop {
-        let before = table.get(&key).await?;
-        let expect = before.map_or(Expect::Absent, |row| Expect::Revision(row.revision));
-        if let Put::Written(revision) = table.put(&key, row.clone(), Headers::default(), expect, None).await? {
-            break revision;
-        }
+/// The store's: the row may name this host already; claim again.
+pub(crate) async fn claim(
+    context: &Arc<Context>,
+    id: BucketId,
+    member: &Member,
+    before: Option<Revision>,
+) -> Result<Option<Loop>, Error> {
+    let (table, log, key) = (&context.backend.actors, &context.backend.log, claim_key(id));
+    let claim = Claim { member: member.clone(), claimed_at: log.now()? };
+    let row: Bytes = serde_json::to_vec(&claim).unwrap_or_default().into();
+    let expect = before.map_or(Expect::Absent, Expect::Revision);
+    let Put::Written(revision) = table.put(&key, row, Headers::default(), expect, None).await? else {
+        return Ok(None);
     };
     let epoch = Epoch(revision.0);
-    let inbox = context.backend.log.inbox(id, epoch).await?;
+    let mut inbox = match log.inbox(id, epoch).await {
+        Err(Error::Closed) => return Ok(None),
+        inbox => inbox?,
+    };
+    // Somebody may have claimed it since: then the inboxes of earlier owners, whom we would cut off, are not ours to end.
+    if table.get(&key).await?.is_none_or(|row| row.revision != revision) {
+        return Ok(None);
+    }
+    inbox.settle().await?;
     let bucket = Arc::new(Bucket::new(id, epoch, inbox.floor(), context.clone()));
-    context.oldest.note(id, None);
-    Ok(Loop { bucket, inbox, floors: VecDeque::new(), held: None })
+    let parked = log.parked_actors(id).await?;
+    // What the last owner left unfinished is not known before it was delivered: until then nobody trims.
+    context.oldest.note(id, Some(Time(0)));
+    let (floors, claimed, tidied) = (VecDeque::new(), Instant::now(), Instant::now());
+    Ok(Some(Loop { bucket, inbox, floors, claimed, tidied, held: None, parked }))
 }
 
 /// The loop of one bucket.
@@ -58,8 +76,13 @@ pub(crate) struct Loop {
     inbox: Box<dyn Inbox>,
     /// When the floor was where: trimming goes up to where it was `retention` ago.
     floors: VecDeque<(Instant, Time, Seq)>,
+    claimed: Instant,
+    /// When it was last looked where the floor is.
+    tidied: Instant,
     /// A message that waits for memory: at most one.
     held: Option<Delivery>,
+    /// Actors whose messages were parked under earlier claims.
+    parked: Vec<ActorId>,
 }
 
 impl Loop {
@@ -72,7 +95,11 @@ impl Loop {
     pub(crate) async fn run(mut self) {
         let bucket = self.bucket.clone();
         let context = bucket.context.clone();
-        let mut ack_at: Option<Instant> = None;
+        let (mut ack_at, mut look_at): (Option<Instant>, Option<Instant>) = (None, None);
+        for actor in std::mem::take(&mut self.parked) {
+            let begins = bucket.mailboxes().park(&actor);
+            self.begin(begins, actor);
+        }
         let mut tidy = tokio::time::interval(TIDY_EVERY);
         tidy.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -90,13 +117,17 @@ impl Loop {
                     self.acknowledge().await;
                 }
                 _ = tidy.tick() => self.tidy().await,
+                () = at(look_at), if look_at.is_some() => look_at = self.look(),
                 memory = context.memory.clone().acquire_many_owned(weight), if self.held.is_some() && !draining => {
                     if let (Ok(memory), Some(delivery)) = (memory, self.held.take()) {
                         self.deliver(delivery, memory);
                     }
                 }
                 next = self.inbox.next(), if self.held.is_none() && !draining => match next {
-                    Ok(delivery) => self.route(delivery),
+                    Ok(delivery) => {
+                        self.route(delivery);
+                        look_at.get_or_insert_with(|| Instant::now() + LOOK_EVERY);
+                    }
                     Err(error) if error.is_retryable() => {
                         tracing::warn!(%error, bucket = %bucket.id, "cannot read messages: trying again");
                         tokio::time::sleep(READ_AGAIN_AFTER).await;
@@ -109,6 +140,25 @@ impl Loop {
         if context.ended.is_cancelled() {
             self.acknowledge().await;
         }
+        context.oldest.forget(bucket.id);
+    }
+
+    /// Has the messages parked on which the watermark has hung for too long. None: nothing waits, so nothing can hang.
+    fn look(&self) -> Option<Instant> {
+        let overdue = {
+            let mut mailboxes = self.bucket.mailboxes();
+            if mailboxes.is_settled() {
+                return None;
+            }
+            let time = self.bucket.context.backend.log.now();
+            time.map_or_else(|_| Vec::new(), |time| mailboxes.overdue(Instant::now(), time))
+        };
+        for actor in overdue {
+            tracing::info!(bucket = %self.bucket.id, kind = %actor.kind(), "an actor lags behind: its messages are parked");
+            let begins = self.bucket.mailboxes().park(&actor);
+            self.begin(begins, actor);
+        }
+        Some(Instant::now() + LOOK_EVERY)
     }
 
     /// Brings a message to its actor, or leaves it in the log for later.
@@ -143,7 +193,7 @@ impl Loop {
 
     fn deliver(&self, delivery: Delivery, memory: OwnedSemaphorePermit) {
         let actor = delivery.to.clone();
-        let begins = self.bucket.mailboxes().push(Waiting { delivery, memory: Some(memory) });
+        let begins = self.bucket.mailboxes().push(Waiting { delivery, parked: None, memory: Some(memory) });
         self.begin(begins, actor);
     }
 
@@ -168,7 +218,10 @@ impl Loop {
             let held = self.held.as_ref().map(|delivery| delivery.time);
             (mailboxes.low_watermark(), mailboxes.oldest().into_iter().chain(held).min())
         };
-        self.bucket.context.oldest.note(self.bucket.id, oldest);
+        // What the last owner left unfinished has come by now, if there is any.
+        if self.claimed.elapsed() > TIDY_EVERY {
+            self.bucket.context.oldest.note(self.bucket.id, oldest);
+        }
         if watermark <= self.bucket.floor() {
             return;
         }
@@ -185,12 +238,19 @@ impl Loop {
         self.acknowledge().await;
         let context = self.bucket.context.clone();
         tombstone::sweep(&self.bucket).await;
-        let Ok(now) = context.backend.log.now() else { return };
         let floor = self.bucket.floor();
+        let gap = std::mem::replace(&mut self.tidied, Instant::now()).elapsed();
+        let now = context.backend.log.now();
+        if now.is_err() || gap > 2 * TIDY_EVERY {
+            // While the store was away or this host stood still, others could not hand over what they had to.
+            self.floors.iter_mut().for_each(|(noted, ..)| *noted = Instant::now());
+        }
+        let Ok(now) = now else { return };
         if self.floors.back().is_none_or(|(_, _, last)| *last < floor) {
             self.floors.push_back((Instant::now(), now, floor));
         }
-        let needed_from = context.oldest.of_all().unwrap_or(now).minus(LOOK_UP_FROM);
+        let Some(oldest) = context.oldest.anywhere() else { return };
+        let needed_from = oldest.unwrap_or(now).minus(LOOK_UP_FROM);
         let is_past =
             |(noted, time, _): &&(Instant, Time, Seq)| noted.elapsed() >= context.retention && *time < needed_from;
         let past = self.floors.iter().take_while(is_past).count();

@@ -2,7 +2,7 @@
 //!
 //! The reading tour follows one message; each module's header carries its number.
 //!
-//! 1. [`node`] takes up all buckets of the store and serves them.
+//! 1. [`node`] takes up buckets of the store and serves them; `cluster` says which, when hosts share it.
 //! 2. `inbox` pulls one bucket's messages and routes each to its actor; `mailbox` is its bookkeeping.
 //! 3. `activation` is one awake actor: its record, its messages in order.
 //! 4. `turn` handles one message: admitted, handled, settled.
@@ -40,11 +40,14 @@ pub mod wasm;
 
 mod activation;
 mod bucket;
+mod callers;
+mod cluster;
 mod commit;
 mod guard;
 mod inbox;
 mod late;
 mod mailbox;
 mod operator;
+mod parking;
 mod tombstone;
 mod turn;

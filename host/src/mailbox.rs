@@ -1,20 +1,30 @@
 //! The mailboxes of one bucket: what waits in memory, what was left in the log, and how far everything is done.
 //! Filled by `inbox`, emptied by `activation`. Pure bookkeeping: no I/O, no waiting.
-//! A mailbox holds a bounded share; the rest stays in the log and is read again when its turn comes.
+//! A mailbox holds a bounded share; the rest stays in the log and is read again when its turn comes, or is parked.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::time::Instant;
 
 use crate::backend::Delivery;
 use crate::clock::Time;
 use crate::id::{ActorId, Seq};
+use crate::operation::is_operation;
+
+/// An actor whose first message has not moved for so long is parked: the bucket's watermark must not hang on it.
+const STUCK_FOR: Duration = Duration::from_secs(5);
+/// So is one that has been working off its backlog for so long, and whose first message is as old.
+const BEHIND_FOR: Duration = Duration::from_secs(60);
 
 /// A message that waits in memory, with the memory it holds.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) delivery: Delivery,
+    /// Where it stands in the parked queue, if it comes from there. `delivery.seq` is where it stood in the log.
+    pub(crate) parked: Option<Seq>,
     /// Given back when the message is done or left in the log.
     pub(crate) memory: Option<OwnedSemaphorePermit>,
 }
@@ -28,6 +38,8 @@ pub(crate) enum Work {
     Messages(VecDeque<Waiting>),
     /// Read the log behind this position, up to and including the second.
     Read { after: Seq, up_to: Seq },
+    /// Read the parked queue.
+    Parked,
     /// Nothing: the activation has ended, and the next message begins a new one.
     End,
 }
@@ -62,8 +74,36 @@ struct Mailbox {
     /// An activation is running.
     awake: bool,
     suspended: bool,
+    /// Messages from the log go to the parked queue, and the actor works from there.
+    parked: bool,
+    /// Messages from the log were parked last: the queue is next.
+    parked_last: bool,
+    watch: Option<Watch>,
     /// Calls an activation that waits.
     call: Arc<Notify>,
+}
+
+/// How long an actor has been behind.
+#[derive(Debug, Clone, Copy)]
+struct Watch {
+    first: Seq,
+    /// Since when that is the first message.
+    stuck_since: Instant,
+    /// Since when there has been one at every look.
+    behind_since: Instant,
+}
+
+impl Mailbox {
+    /// The first message that waits, and when the log stored it or an earlier one.
+    fn first(&self) -> Option<(Seq, Time)> {
+        let queued = self.queue.front().map(|waiting| (waiting.delivery.seq, waiting.delivery.time));
+        queued.or_else(|| self.left.map(|left| (left.first, left.since)))
+    }
+
+    /// Whether its messages wait for a human where they are.
+    fn rests(&self) -> bool {
+        self.suspended && !self.parked
+    }
 }
 
 /// Messages of one actor that are in the log only.
@@ -85,7 +125,7 @@ impl Mailboxes {
     pub(crate) fn has_room(&self, actor: &ActorId) -> bool {
         self.actors.get(actor).is_none_or(|mailbox| {
             let has_share = mailbox.queue.len() < self.share.messages && mailbox.bytes <= self.share.bytes;
-            !mailbox.suspended && mailbox.left.is_none() && has_share
+            !mailbox.rests() && mailbox.left.is_none() && has_share
         })
     }
 
@@ -100,6 +140,10 @@ impl Mailboxes {
         let mailbox = self.actors.entry(actor).or_default();
         mailbox.bytes += waiting.delivery.body.len();
         mailbox.queue.push_back(waiting);
+        if mailbox.parked {
+            // It may be waiting for its next try: the new message is parked meanwhile.
+            mailbox.call.notify_one();
+        }
         !std::mem::replace(&mut mailbox.awake, true)
     }
 
@@ -125,7 +169,7 @@ impl Mailboxes {
                 self.left.insert((seq, delivery.to.clone()));
             }
         }
-        !mailbox.suspended && !std::mem::replace(&mut mailbox.awake, true)
+        !mailbox.rests() && !std::mem::replace(&mut mailbox.awake, true)
     }
 
     /// What this actor's activation does next, at most `limit` messages.
@@ -136,7 +180,11 @@ impl Mailboxes {
             mailbox.call = Arc::default();
             return Work::Operator(operator);
         }
-        if !mailbox.suspended {
+        let works_parked = mailbox.parked && !mailbox.suspended;
+        // By turns, so that neither a long queue nor a steady stream of new messages holds up the other.
+        let is_queues_turn = works_parked && mailbox.parked_last;
+        if !(mailbox.rests() || is_queues_turn) {
+            mailbox.parked_last = mailbox.parked;
             if !mailbox.queue.is_empty() {
                 let count = limit.min(mailbox.queue.len());
                 let taken: VecDeque<Waiting> = mailbox.queue.drain(..count).collect();
@@ -147,11 +195,69 @@ impl Mailboxes {
                 return Work::Read { after: left.first.before(), up_to: left.up_to };
             }
         }
+        mailbox.parked_last = false;
+        if works_parked {
+            // Its call is answered: what came before it was parked.
+            mailbox.call = Arc::default();
+            return Work::Parked;
+        }
         mailbox.awake = false;
         if !mailbox.suspended {
             self.actors.remove(actor);
         }
         Work::End
+    }
+
+    /// Messages of this actor wait in the parked queue, or are to be put there. True: begin an activation.
+    pub(crate) fn park(&mut self, actor: &ActorId) -> bool {
+        let mailbox = self.actors.entry(actor.clone()).or_default();
+        mailbox.parked = true;
+        mailbox.call.notify_one();
+        !std::mem::replace(&mut mailbox.awake, true)
+    }
+
+    /// The parked queue is empty: the actor works from the log again.
+    pub(crate) fn unpark(&mut self, actor: &ActorId) {
+        if let Some(mailbox) = self.actors.get_mut(actor) {
+            mailbox.parked = false;
+        }
+    }
+
+    /// Whether what comes for this actor is to be parked.
+    pub(crate) fn is_parked(&self, actor: &ActorId) -> bool {
+        self.actors.get(actor).is_some_and(|mailbox| mailbox.parked)
+    }
+
+    /// Whether messages from the log are still to be put into the parked queue.
+    pub(crate) fn has_to_park(&self, actor: &ActorId) -> bool {
+        self.actors.get(actor).is_some_and(|mailbox| mailbox.parked && mailbox.first().is_some())
+    }
+
+    /// Whether everything that was delivered is done.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.pending.is_empty() && self.left.is_empty()
+    }
+
+    /// The actors on which the watermark has hung for too long, in order. To be asked every second or so; `time` is the log's.
+    pub(crate) fn overdue(&mut self, now: Instant, time: Time) -> Vec<ActorId> {
+        let mut overdue = Vec::new();
+        for (actor, mailbox) in &mut self.actors {
+            let Some((first, since)) = mailbox.first().filter(|_| !mailbox.parked) else {
+                mailbox.watch = None;
+                continue;
+            };
+            let begins = Watch { first, stuck_since: now, behind_since: now };
+            let watch = mailbox.watch.get_or_insert(begins);
+            if watch.first != first {
+                *watch = Watch { behind_since: watch.behind_since, ..begins };
+            }
+            let is_old = time.minus(BEHIND_FOR) >= since && now - watch.behind_since >= BEHIND_FOR;
+            if is_old || now - watch.stuck_since >= STUCK_FOR {
+                overdue.push(actor.clone());
+            }
+        }
+        overdue.sort();
+        overdue
     }
 
     /// Ends an activation that cannot go on: its mailbox waits for the next message.
@@ -161,16 +267,30 @@ impl Mailboxes {
         }
     }
 
-    /// These messages were read from the log, everything up to and including `read_up_to`: they are in work now.
-    pub(crate) fn found(&mut self, actor: &ActorId, page: &[Delivery], read_up_to: Seq) {
-        let Some(mailbox) = self.actors.get_mut(actor) else { return };
+    /// A page was read from the log for this actor, to get what was left there up to `up_to`; `is_all`: there was no more.
+    /// Tells what of it is in work now. What lies behind may have been left meanwhile: it is read the next time.
+    pub(crate) fn found(&mut self, actor: &ActorId, page: Vec<Delivery>, up_to: Seq, is_all: bool) -> Vec<Delivery> {
+        let Some(mailbox) = self.actors.get_mut(actor) else { return Vec::new() };
+        let read_up_to = page.last().filter(|_| !is_all).map_or(up_to, |last| last.seq.min(up_to));
+        let wanted = |delivery: &Delivery| delivery.seq <= up_to && !is_operation(&delivery.headers);
+        let page: Vec<Delivery> = page.into_iter().filter(wanted).collect();
         self.pending.extend(page.iter().map(|delivery| (delivery.seq, delivery.time)));
-        let Some(left) = mailbox.left.take() else { return };
+        let Some(left) = mailbox.left.take() else { return page };
         self.left.remove(&(left.first, actor.clone()));
         if read_up_to < left.up_to {
             let rest = Left { first: Seq(read_up_to.0 + 1), ..left };
             mailbox.left = Some(rest);
             self.left.insert((rest.first, actor.clone()));
+        }
+        page
+    }
+
+    /// Takes back messages that could not be handled yet: they are the next.
+    pub(crate) fn give_back(&mut self, actor: &ActorId, unhandled: VecDeque<Waiting>) {
+        let Some(mailbox) = self.actors.get_mut(actor) else { return };
+        for waiting in unhandled.into_iter().rev() {
+            mailbox.bytes += waiting.delivery.body.len();
+            mailbox.queue.push_front(waiting);
         }
     }
 
@@ -245,122 +365,4 @@ impl Mailboxes {
 }
 
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-    use crate::message::Headers;
-    use crate::names::MessageId;
-
-    fn actor(id: &str) -> ActorId {
-        ActorId::parse(&format!("counter/{id}")).unwrap()
-    }
-
-    fn waiting(id: &str, seq: u64) -> Waiting {
-        let delivery = Delivery {
-            to: actor(id),
-            seq: Seq(seq),
-            time: Time(0),
-            id: MessageId::stored(&seq.to_string()),
-            committed: None,
-            headers: Headers::default(),
-            body: Bytes::new(),
-        };
-        Waiting { delivery, memory: None }
-    }
-
-    fn boxes(floor: u64, messages: usize) -> Mailboxes {
-        Mailboxes::new(Seq(floor), Share { messages, bytes: 100 })
-    }
-
-    fn seqs(work: Work) -> Vec<u64> {
-        match work {
-            Work::Messages(messages) => messages.iter().map(|waiting| waiting.delivery.seq.0).collect(),
-            Work::Read { after, up_to } => vec![u64::MAX, after.0, up_to.0],
-            Work::Operator(delivery) => vec![0, delivery.seq.0],
-            Work::End => Vec::new(),
-        }
-    }
-
-    #[test]
-    fn the_watermark_is_below_the_first_unfinished_message() {
-        let mut boxes = boxes(4, 8);
-        assert_eq!(boxes.low_watermark(), Seq(4));
-        assert!(boxes.push(waiting("a", 5)) && boxes.push(waiting("b", 6)) && !boxes.push(waiting("a", 7)));
-        assert_eq!(seqs(boxes.take(&actor("a"), 64)), [5, 7]);
-        boxes.done(Seq(6));
-        assert_eq!(boxes.low_watermark(), Seq(4));
-        boxes.done(Seq(5));
-        assert_eq!(boxes.low_watermark(), Seq(6));
-        boxes.done(Seq(7));
-        assert_eq!(boxes.low_watermark(), Seq(7));
-        assert!(matches!(boxes.take(&actor("a"), 64), Work::End));
-        assert!(boxes.push(waiting("a", 8)), "a new message begins a new activation");
-    }
-
-    #[test]
-    fn what_does_not_fit_is_read_from_the_log_in_order() {
-        let mut boxes = boxes(0, 2);
-        for seq in 1..=5 {
-            boxes.push(waiting("a", seq));
-        }
-        assert_eq!(seqs(boxes.take(&actor("a"), 64)), [1, 2]);
-        boxes.done(Seq(1));
-        boxes.done(Seq(2));
-        assert_eq!(boxes.low_watermark(), Seq(2));
-        assert_eq!(seqs(boxes.take(&actor("a"), 64)), [u64::MAX, 2, 5]);
-        boxes.found(&actor("a"), &[waiting("a", 3).delivery, waiting("a", 4).delivery], Seq(4));
-        boxes.push(waiting("a", 6));
-        boxes.done(Seq(3));
-        boxes.done(Seq(4));
-        assert_eq!(boxes.low_watermark(), Seq(4));
-        assert_eq!(seqs(boxes.take(&actor("a"), 64)), [u64::MAX, 4, 6]);
-        boxes.found(&actor("a"), &[waiting("a", 5).delivery, waiting("a", 6).delivery], Seq(6));
-        boxes.push(waiting("a", 7));
-        assert_eq!(seqs(boxes.take(&actor("a"), 64)), [7]);
-        assert_eq!(boxes.low_watermark(), Seq(4));
-    }
-
-    #[test]
-    fn a_suspended_actor_holds_the_watermark_but_no_memory() {
-        let mut boxes = boxes(0, 8);
-        for seq in 1..=3 {
-            boxes.push(waiting("a", seq));
-        }
-        let Work::Messages(unhandled) = boxes.take(&actor("a"), 1) else { panic!("messages wait") };
-        assert_eq!(boxes.suspend(&actor("a"), unhandled).len(), 3);
-        assert!(matches!(boxes.take(&actor("a"), 64), Work::End));
-        assert!(!boxes.push(waiting("a", 4)) && boxes.push(waiting("b", 5)));
-        boxes.done(Seq(5));
-        assert_eq!(boxes.low_watermark(), Seq(0));
-        assert!(boxes.push_operator(waiting("a", 6).delivery), "an operator wakes it");
-        assert_eq!(seqs(boxes.take(&actor("a"), 64)), [0, 6]);
-        boxes.resume(&actor("a"));
-        boxes.done(Seq(6));
-        assert_eq!(seqs(boxes.take(&actor("a"), 64)), [u64::MAX, 0, 4]);
-    }
-
-    #[test]
-    fn messages_left_while_the_log_is_read_are_read_the_next_time() {
-        let mut boxes = boxes(0, 1);
-        for seq in 1..=3 {
-            boxes.push(waiting("a", seq));
-        }
-        assert_eq!(seqs(boxes.take(&actor("a"), 64)), [1]);
-        assert_eq!(seqs(boxes.take(&actor("a"), 64)), [u64::MAX, 1, 3]);
-        boxes.push(waiting("a", 4));
-        boxes.found(&actor("a"), &[waiting("a", 2).delivery, waiting("a", 3).delivery], Seq(3));
-        assert_eq!(seqs(boxes.take(&actor("a"), 64)), [u64::MAX, 3, 4]);
-    }
-
-    #[test]
-    fn an_actor_with_large_messages_leaves_room_for_others() {
-        let mut boxes = boxes(0, 64);
-        let mut large = waiting("a", 1);
-        large.delivery.body = Bytes::from(vec![0; 101]);
-        boxes.push(large);
-        assert!(!boxes.has_room(&actor("a")) && boxes.has_room(&actor("b")));
-        boxes.take(&actor("a"), 1);
-        assert!(boxes.has_room(&actor("a")));
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! (1) A running host: takes up the buckets, serves them, drains.
+//! (1) A running host: takes up buckets, serves them, drains.
 //! Started by the binary and by tests, with the runtimes and the store handed to it.
 //! Never parses configuration and never listens: the edges do.
 
@@ -12,17 +12,18 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{Backend, Error, Expect, Put};
-use crate::bucket::{Context, Oldest, RecordSize, Vitals};
+use crate::bucket::{Context, Oldest, RecordSize};
 use crate::client::Client;
+use crate::cluster::{self, Member, Membership, Ownership};
 use crate::config::Config;
-use crate::inbox;
 use crate::message::Headers;
 use crate::random::Random;
 use crate::registry::Registry;
-use crate::tombstone;
 
 /// Where the system's secret is kept: it keys all randomness that guests see, so nobody outside can foretell it.
 const SECRET_KEY: &str = "secret";
+/// How long the store may take to hear that this host has gone.
+const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 /// Records that the cache expects: it grows with what is there, up to its bytes.
 const RECORDS_EXPECTED: usize = 10_000;
 
@@ -46,10 +47,13 @@ pub struct Node {
     client: Client,
     /// The buckets' loops and the client's receiver; activations are in the context's.
     loops: TaskTracker,
+    /// As the other hosts on this store see it.
+    me: Member,
 }
 
 impl Node {
-    /// Takes up all buckets and serves them.
+    /// Takes up the buckets and serves them: all of them if only this process has the store open, otherwise as many as
+    /// have no living owner, from soon after.
     ///
     /// # Errors
     /// The store's: it cannot be served.
@@ -57,13 +61,15 @@ impl Node {
         let Parts { config, backend, registry, guests, random } = parts;
         let (loops, ended) = (TaskTracker::new(), CancellationToken::new());
         let secret = secret(&backend, &random).await?;
+        let boot = data_encoding::HEXLOWER.encode(&random.bytes::<8>()?);
+        let me = Member { node: config.node.name.clone(), boot };
         let client = Client::open(backend.clone(), registry.clone(), random, &loops, ended.clone()).await?;
         let context = Arc::new(Context {
             secret,
             retention: Duration::from_secs(config.store.retention_s),
             records: Cache::with_weighter(RECORDS_EXPECTED, config.node.record_cache_bytes, RecordSize),
             memory: Arc::new(Semaphore::new((config.node.mailbox_bytes_max / 1024).min(Semaphore::MAX_PERMITS))),
-            vitals: Vitals::default(),
+            vitals: Arc::default(),
             oldest: Oldest::default(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
@@ -73,21 +79,20 @@ impl Node {
             guests,
             ended,
         });
-        let name = std::process::id().to_string();
-        let mut buckets = Vec::new();
-        let mut starting = Vec::new();
-        for id in context.backend.log.buckets() {
-            let bucket = inbox::claim(&context, id, &name).await?;
-            buckets.push(bucket.bucket());
-            starting.push(bucket);
+        // Nobody else can have anything unfinished.
+        if context.backend.exclusive {
+            context.oldest.set_elsewhere(Some(None));
         }
-        starting.into_iter().for_each(|bucket| drop(loops.spawn(bucket.run())));
-        loops.spawn(context.ended.clone().run_until_cancelled_owned(async move {
-            if let Err(error) = tombstone::search(&buckets).await {
-                tracing::warn!(%error, "tombstones were not searched: the next start does it");
-            }
-        }));
-        Ok(Self { context, client, loops })
+        let lease = Duration::from_secs(context.settings.lease_s);
+        let membership = Membership::new(me.clone(), context.backend.liveness.clone(), lease);
+        let mut ownership = Ownership::new(context.clone(), membership, loops.clone());
+        if context.backend.exclusive {
+            ownership.take_all().await?;
+        } else {
+            loops.spawn(ownership.run());
+            loops.spawn(context.registry.clone().keep_up(context.ended.clone()));
+        }
+        Ok(Self { context, client, loops, me })
     }
 
     /// Sends and asks.
@@ -119,6 +124,10 @@ impl Node {
         self.loops.close();
         self.loops.wait().await;
         self.context.tasks.wait().await;
+        let leave = cluster::leave(&*self.context.backend.liveness, &self.me);
+        if !matches!(tokio::time::timeout(LEAVE_LIMIT, leave).await, Ok(Ok(()))) {
+            tracing::warn!("could not say that this host has gone: the others see it within its lease");
+        }
     }
 
     /// Ends at once, as if the process had been killed: for tests.

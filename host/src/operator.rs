@@ -4,14 +4,16 @@
 
 use std::collections::VecDeque;
 
-use crate::activation::{Activation, tell};
+use crate::activation::Activation;
 use crate::backend::{Delivery, Error, Queue};
+use crate::callers::{suspend, tell, tell_suspended};
 use crate::commit::{self, Committed, Draft, LoadError, Loaded};
 use crate::id::{BucketId, Cursor, Seq};
 use crate::late::Earlier;
 use crate::message::{Answer, Message, Problem, Status, reply_of};
 use crate::operation::{NO_SUCH_ACTOR, Operation, is_operation};
 use crate::outbox::Entry;
+use crate::parking;
 use crate::record::{self, Record};
 use crate::turn::{self, Admission};
 
@@ -35,7 +37,7 @@ pub(crate) async fn apply(activation: &Activation, delivery: Delivery) -> Result
                 Err(LoadError::Store(error)) => return Err(error),
                 Err(error) => {
                     let problem = Problem::new("record-unreadable", error.to_string());
-                    crate::activation::tell_suspended(bucket, &delivery, &problem);
+                    tell_suspended(bucket, &delivery, &problem);
                     false
                 }
             };
@@ -84,7 +86,9 @@ async fn try_once(
         draft.record.outbox.push(Entry::Answer { reply: reply.into(), answer });
     }
     let loaded = match commit::commit(bucket, actor, &loaded, draft).await? {
-        Committed::Done(loaded) => loaded,
+        Committed::Done(Some(loaded)) => loaded,
+        // Done and handed over. The next one to look at this actor reads what has become of it.
+        Committed::Done(None) => return bucket.check_claim().await.map(|()| true),
         Committed::Refused => return bucket.check_claim().await.map(|()| false),
         Committed::TooLarge(error) => {
             let problem = Problem::new("too-large", error.to_string());
@@ -92,11 +96,11 @@ async fn try_once(
             return Ok(true);
         }
     };
-    if let Some(stuck_at) = &stuck_at {
+    if let Some(stuck_at) = stuck_at.as_ref().filter(|_| record.parked.is_none()) {
         bucket.done(std::iter::once(stuck_at.seq));
     }
     match &loaded.record.status {
-        record::Status::Suspended(problem) => crate::activation::suspend(bucket, actor, VecDeque::new(), problem),
+        record::Status::Suspended(problem) => suspend(bucket, actor, VecDeque::new(), problem),
         _ => bucket.mailboxes().resume(actor),
     }
     if loaded.record.status == record::Status::Deleted {
@@ -139,7 +143,11 @@ fn change(record: &mut Record, operation: &Operation, stuck_at: Option<&Delivery
         }
         Operation::Skip => {
             let Some(stuck_at) = stuck_at else { return };
-            record.cursor = Some(Cursor { bucket, seq: stuck_at.seq });
+            let origin = Cursor { bucket, seq: stuck_at.seq };
+            match &mut record.parked {
+                Some(parked) => parked.pass(origin),
+                None => record.cursor = Some(origin),
+            }
             record.outbox.extend(skipped(stuck_at, bucket));
         }
     }
@@ -159,6 +167,11 @@ fn skipped(stuck_at: &Delivery, bucket: BucketId) -> Vec<Entry> {
 /// The first message behind the cursor and before an operation that is not an operation itself.
 async fn first_waiting(activation: &Activation, record: &Record, before: Seq) -> Result<Option<Delivery>, Error> {
     let (bucket, actor) = (&activation.bucket, &activation.actor);
+    if let Some(parked) = record.parked {
+        let page = parking::read(bucket, actor, Seq(0)).await?;
+        let mut waiting = page.into_iter().map(|parked| parked.delivery);
+        return Ok(waiting.find(|delivery| delivery.seq > parked.position.seq));
+    }
     let log = &bucket.context.backend.log;
     let mut after = record.cursor.map_or(bucket.floor(), |cursor| cursor.seq.max(bucket.floor()));
     loop {

@@ -36,7 +36,12 @@ pub enum Entry {
         /// The outcome.
         answer: Answer,
     },
-    /// A message that becomes a dead letter: by reference, so that it always fits.
+    /// A message that is parked: by reference, so that it always fits.
+    Park {
+        /// Its position in this actor's bucket.
+        seq: Seq,
+    },
+    /// A message that becomes a dead letter: by reference too.
     DeadLetter {
         /// Its position in this actor's bucket.
         seq: Seq,
@@ -67,6 +72,7 @@ impl Entry {
                 let problem = answer.problem.as_ref().map_or(0, |problem| problem.code.len() + problem.text.len());
                 reply.len() + answer.id.as_str().len() + headers(&answer.headers) + answer.body.len() + problem
             }
+            Self::Park { .. } => 0,
             Self::DeadLetter { reason, backtrace, .. } => reason.code.len() + reason.text.len() + backtrace.len(),
         }
     }

@@ -2,6 +2,7 @@
 //! One write of it is one commit: state, cursor and outbox become true together or not at all.
 //! Pure: reads and writes table entries, never a table.
 
+use std::fmt;
 use std::str::FromStr;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -29,6 +30,7 @@ mod header {
     pub(super) const STATUS: &str = "Hydra-Status";
     pub(super) const REASON: &str = "Hydra-Reason";
     pub(super) const EPOCH: &str = "Hydra-Epoch";
+    pub(super) const PARKED: &str = "Hydra-Parked";
 }
 
 /// An outbox that would make the headers longer follows the state in the value: stores take 64 KiB of headers.
@@ -53,10 +55,44 @@ pub struct Record {
     pub state: Option<Bytes>,
     /// Whether it works.
     pub status: Status,
+    /// Messages of it wait in the parked queue; what comes is put behind them.
+    pub parked: Option<Parked>,
     /// What this commit still has to hand over, while its cursor is above the bucket's floor.
     pub outbox: Vec<outbox::Entry>,
     /// Idempotency keys handled lately.
     pub keys: Vec<Kept>,
+}
+
+/// How far an actor's parked messages are handled. They are named by where they stood in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parked {
+    /// The last one that was handled: what stands in the queue at or before it is done with.
+    pub position: Cursor,
+    /// How many wait.
+    pub count: u32,
+}
+
+impl Parked {
+    /// The message that stood at `origin` is handled.
+    pub fn pass(&mut self, origin: Cursor) {
+        self.position = origin;
+        self.count = self.count.saturating_sub(1);
+    }
+}
+
+impl fmt::Display for Parked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.position, self.count)
+    }
+}
+
+impl FromStr for Parked {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (position, count) = text.split_once(' ').ok_or(())?;
+        Ok(Self { position: position.parse().map_err(drop)?, count: count.parse().map_err(drop)? })
+    }
 }
 
 /// Whether an actor works.
@@ -114,6 +150,7 @@ impl Record {
         headers.push_some(header::VERSION, self.version.map(|version| version.to_string()));
         headers.push_some(header::STATE_VERSION, (self.state_version != 0).then(|| self.state_version.to_string()));
         headers.push(header::EPOCH, self.epoch.to_string());
+        headers.push_some(header::PARKED, self.parked.map(|parked| parked.to_string()));
         match &self.status {
             Status::Active => {}
             Status::Deleted => headers.push(header::STATUS, "deleted"),
@@ -163,6 +200,7 @@ impl Record {
             epoch: read(headers, header::EPOCH)?.unwrap_or_default(),
             state,
             status: decode_status(headers)?,
+            parked: read(headers, header::PARKED)?,
             outbox,
             keys: headers.get(header::KEYS).map_or(Ok(Vec::new()), |keys| unpack(header::KEYS, keys))?,
         })
@@ -175,6 +213,13 @@ impl Record {
             (Some(cursor), Some(operator)) if cursor.bucket == operator.bucket => Some(cursor.max(operator)),
             (cursor, operator) => cursor.or(operator),
         }
+    }
+
+    /// What the messages of this commit are named after: the last message that it handled. A parked actor handles
+    /// messages from its queue only, while its cursor stands where the last one was parked.
+    #[must_use]
+    pub fn handled(&self) -> Option<Cursor> {
+        self.parked.map(|parked| parked.position).or(self.cursor)
     }
 
     /// About how many bytes it takes in memory.
@@ -275,7 +320,8 @@ mod tests {
                         state_version: 3,
                         epoch: Epoch(4),
                         state: state.clone(),
-                        status,
+                        status: status.clone(),
+                        parked: (status != Status::Active).then_some(Parked { position: cursor(6), count: 2 }),
                         outbox: outbox.clone(),
                         keys: Vec::new(),
                     });

@@ -4,13 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
-use crate::backend::{self, Backend, Expect, Put};
+use crate::backend::{self, Backend, Entry, Expect, Put};
 use crate::clock::Time;
 use crate::description::Description;
 use crate::digest::Digest;
@@ -23,6 +25,8 @@ use crate::wasm::{Handler, Loaded, Refusal, Sandbox};
 const PREFIX: &str = "kind.";
 /// Kinds read at once at the start.
 const PAGE: usize = 256;
+/// Wait before a watch that ended is begun again.
+const FOLLOW_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Versions that a kind's history keeps; the oldest go first, never the current one.
 pub const VERSIONS_MAX: usize = 256;
 /// Size of a kind's row, all versions with their manifests and descriptions, in bytes.
@@ -160,22 +164,11 @@ impl Registry {
     pub async fn open(backend: Backend, sandbox: Sandbox) -> Result<Self, Error> {
         let kinds = ArcSwap::default();
         let registry = Self { backend, sandbox, kinds, changes: watch::Sender::new(0) };
-        let mut after: Option<String> = None;
-        loop {
-            let page = registry.backend.registry.list(PREFIX, after.as_deref(), PAGE).await?;
-            for key in &page {
-                let Some(kind) = key.strip_prefix(PREFIX).and_then(|name| Kind::new(name).ok()) else { continue };
-                registry.read(kind).await?;
-            }
-            match page.last() {
-                Some(last) => after = Some(last.clone()),
-                None => return Ok(registry),
-            }
-        }
+        registry.read_all().await?;
+        Ok(registry)
     }
 
-    async fn read(&self, kind: Kind) -> Result<(), Error> {
-        let Some(row) = self.backend.registry.get(&key(&kind)).await? else { return Ok(()) };
+    async fn take_in(&self, kind: Kind, row: &Entry) -> Result<(), Error> {
         let entry: KindEntry = serde_json::from_slice(&row.value)
             .map_err(|error| Error::Unreadable { kind: kind.clone(), reason: error.to_string() })?;
         let handler = match self.load(&entry).await {
@@ -187,6 +180,56 @@ impl Registry {
         };
         self.install(Slot { entry, revision: Some(row.revision), handler });
         Ok(())
+    }
+
+    /// Follows what other hosts deploy, until `ended`.
+    pub(crate) async fn keep_up(self: Arc<Self>, ended: CancellationToken) {
+        let follow = async {
+            loop {
+                if let Err(error) = self.follow().await {
+                    tracing::warn!(%error, "cannot follow what other hosts deploy: trying again");
+                }
+                tokio::time::sleep(FOLLOW_AGAIN_AFTER).await;
+            }
+        };
+        // Dropping it is safe: whoever starts again reads all kinds first.
+        ended.run_until_cancelled(follow).await.unwrap_or_default()
+    }
+
+    /// Reads all kinds, then every one that changes, until the store ends the watch.
+    async fn follow(&self) -> Result<(), Error> {
+        let mut changes = self.backend.registry.watch(PREFIX).await?;
+        self.read_all().await?;
+        while let Some((key, _)) = changes.recv().await {
+            if let Some(kind) = kind_of(&key) {
+                self.read_changed(kind).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_all(&self) -> Result<(), Error> {
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.backend.registry.list(PREFIX, after.as_deref(), PAGE).await?;
+            for kind in page.iter().filter_map(|key| kind_of(key)) {
+                self.read_changed(kind).await?;
+            }
+            match page.last() {
+                Some(last) => after = Some(last.clone()),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Reads a kind if its row is not the one that is known.
+    async fn read_changed(&self, kind: Kind) -> Result<(), Error> {
+        let known = self.kinds.load().get(&kind).and_then(|slot| slot.revision);
+        let row = self.backend.registry.get(&key(&kind)).await?;
+        match row.filter(|row| known != Some(row.revision)) {
+            Some(row) => self.take_in(kind, &row).await,
+            None => Ok(()),
+        }
     }
 
     /// Loads a kind's current version from the store.
@@ -227,6 +270,17 @@ impl Registry {
     #[must_use]
     pub fn knows(&self, kind: &Kind) -> bool {
         self.kinds.load().contains_key(kind)
+    }
+
+    /// Whether a kind was deployed, here or just now by another host.
+    ///
+    /// # Errors
+    /// The store's: it cannot tell.
+    pub async fn find(&self, kind: &Kind) -> Result<bool, Error> {
+        if !self.knows(kind) && !self.backend.exclusive {
+            self.read_changed(kind.clone()).await?;
+        }
+        Ok(self.knows(kind))
     }
 
     /// Waits until a kind has other code than it has now.
@@ -328,7 +382,7 @@ impl Registry {
 
     /// The row is not what this host knew: reads it again, so that the next try can succeed.
     async fn conflict(&self, kind: Kind) -> Error {
-        match self.read(kind.clone()).await {
+        match self.read_changed(kind.clone()).await {
             Ok(()) => Error::Conflict { kind },
             Err(error) => error,
         }
@@ -385,6 +439,10 @@ fn describe(loaded: &mut Loaded) -> Option<Description> {
             None
         }
     }
+}
+
+fn kind_of(key: &str) -> Option<Kind> {
+    Kind::new(key.strip_prefix(PREFIX)?).ok()
 }
 
 fn key(kind: &Kind) -> String {

@@ -2,6 +2,7 @@
 //! Called by `inbox` from time to time. A tombstone that the bucket's floor has passed is rewritten, cursor and all, with
 //! an end a day away; a message that arrives meanwhile writes a new record over it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -34,7 +35,9 @@ async fn end(bucket: &Bucket, actor: &ActorId) -> Result<(), Error> {
     let (table, key) = (&bucket.context.backend.actors, record::key(actor));
     let Some(entry) = table.get(&key).await? else { return Ok(()) };
     let is_tombstone = |record: Record| {
-        record.status == Status::Deleted && record.position().is_some_and(|at| at.seq <= bucket.floor())
+        record.status == Status::Deleted
+            && record.parked.is_none()
+            && record.position().is_some_and(|at| at.seq <= bucket.floor())
     };
     if entry.headers.get(ENDS).is_none() && Record::decode(&entry).is_ok_and(is_tombstone) {
         bucket.context.records.remove(actor);
@@ -45,11 +48,14 @@ async fn end(bucket: &Bucket, actor: &ActorId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Finds the tombstones that earlier hosts left without an end: once, after the start.
-///
-/// # Errors
-/// The store's: they stay until the next start.
-pub(crate) async fn search(buckets: &[std::sync::Arc<Bucket>]) -> Result<(), Error> {
+/// Finds the tombstones that earlier owners of these buckets left without an end: once, after a claim.
+pub(crate) async fn search(buckets: Vec<Arc<Bucket>>) {
+    if let Err(error) = search_all(&buckets).await {
+        tracing::warn!(%error, "tombstones were not searched: the next claim does it");
+    }
+}
+
+async fn search_all(buckets: &[Arc<Bucket>]) -> Result<(), Error> {
     let Some(first) = buckets.first() else { return Ok(()) };
     let (table, log) = (&first.context.backend.actors, &first.context.backend.log);
     let mut after: Option<String> = None;

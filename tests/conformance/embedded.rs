@@ -225,7 +225,7 @@ async fn a_copy_can_be_checked_and_served() {
     assert!(matches!(backup(&config.dir, &copied), Err(Error::NotEmpty { .. })));
     let report = check(&copied).unwrap();
     assert!(report.is_sound(), "{report:?}");
-    assert_eq!((report.actors, report.registry, report.blobs, report.streams.len()), (1, 0, 1, 5));
+    assert_eq!((report.actors, report.registry, report.blobs, report.streams.len()), (1, 0, 1, 6));
     let stream = report.streams.iter().find(|stream| stream.messages == 10).unwrap();
     assert_eq!((stream.first, stream.last, stream.floor), (Some(Seq(1)), Seq(10), Seq(7)));
     assert_eq!((report.streams[4].name.as_str(), report.streams[4].messages), ("dead-letters", 1));

@@ -134,6 +134,29 @@ pub(crate) async fn a_waiting_reader_hears_that_it_is_closed(world: &mut World) 
     assert!(is_closed(&soon(waiting).await));
 }
 
+pub(crate) async fn an_opening_that_never_settles_costs_nothing(world: &mut World) {
+    let (backend, alice) = (world.backend(), actor("alice"));
+    let bucket = backend.log.bucket_of(&alice);
+    let mut owner = open(&backend, &alice, 1).await;
+    append_many(&backend, &alice, "m", 4).await;
+    next_ids(&mut owner, 1).await;
+    let second = next(&mut owner).await.seq;
+    owner.ack(second).await.unwrap();
+    drop(backend.log.inbox(bucket, Epoch(2)).await.unwrap());
+    let mut inbox = open(&backend, &alice, 3).await;
+    assert_eq!((inbox.floor(), next_ids(&mut inbox, 2).await), (second, vec!["m2".into(), "m3".into()]));
+}
+
+pub(crate) async fn an_opening_below_a_settled_one_cannot_settle(world: &mut World) {
+    let (backend, alice) = (world.backend(), actor("alice"));
+    append_many(&backend, &alice, "m", 2).await;
+    let mut slow = backend.log.inbox(backend.log.bucket_of(&alice), Epoch(1)).await.unwrap();
+    let mut owner = open(&backend, &alice, 2).await;
+    assert!(is_closed(&slow.settle().await));
+    assert_eq!(next_ids(&mut owner, 2).await, ["m0", "m1"]);
+    assert!(is_closed(&slow.next().await));
+}
+
 pub(crate) async fn trimming_keeps_the_message_and_all_behind(world: &mut World) {
     let (backend, alice) = (world.backend(), actor("alice"));
     append_many(&backend, &alice, "m", 1_000).await;

@@ -10,6 +10,7 @@ mod embedded;
 mod inbox;
 mod log;
 mod notices;
+mod parked;
 mod table;
 mod world;
 
@@ -72,9 +73,17 @@ laws! {
         a_lower_epoch_is_closed
         an_earlier_opening_is_closed
         a_waiting_reader_hears_that_it_is_closed
+        an_opening_that_never_settles_costs_nothing
+        an_opening_below_a_settled_one_cannot_settle
         trimming_keeps_the_message_and_all_behind
         messages_go_to_their_own_bucket
         an_unknown_bucket_is_closed;
+    parked:
+        parked_messages_are_read_by_actor_in_order
+        a_parked_id_is_stored_once_within_the_window
+        trimming_keeps_later_messages_and_other_actors
+        positions_are_not_reused_when_all_is_trimmed
+        actors_are_listed_by_bucket;
     table:
         of_two_writes_with_one_expectation_one_is_written
         many_racing_writers_lose_no_step

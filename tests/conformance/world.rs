@@ -97,6 +97,11 @@ pub(crate) fn dead_letter(to: &ActorId, id: &str) -> NewMessage {
     NewMessage { queue: Queue::DeadLetters, ..message(to, id) }
 }
 
+/// The same as a parked message.
+pub(crate) fn parked(to: &ActorId, id: &str) -> NewMessage {
+    NewMessage { queue: Queue::Parked, ..message(to, id) }
+}
+
 /// Stores one message that is new.
 pub(crate) async fn append(backend: &Backend, message: NewMessage) -> Seq {
     let appended = backend.log.append(vec![message]).await.unwrap();
@@ -110,9 +115,11 @@ pub(crate) async fn append_many(backend: &Backend, to: &ActorId, prefix: &str, c
     backend.log.append(messages).await.unwrap();
 }
 
-/// Opens the inbox of an actor's bucket.
+/// Opens the inbox of an actor's bucket, and ends the earlier openings.
 pub(crate) async fn open(backend: &Backend, of: &ActorId, epoch: u64) -> Box<dyn Inbox> {
-    backend.log.inbox(backend.log.bucket_of(of), Epoch(epoch)).await.unwrap()
+    let mut inbox = backend.log.inbox(backend.log.bucket_of(of), Epoch(epoch)).await.unwrap();
+    inbox.settle().await.unwrap();
+    inbox
 }
 
 /// The next message, which must come.

@@ -3,4 +3,6 @@
 mod failing;
 mod handling;
 mod operating;
+mod parking;
+mod sharing;
 mod surviving;

@@ -54,8 +54,8 @@ impl Link {
     /// The store as this node sees it.
     pub fn backend(self: &Arc<Self>) -> Backend {
         let store = &self.faults.store;
-        let (registry, blobs) = (store.registry.clone(), store.blobs.clone());
-        Backend { log: Arc::new(Faulty(self.clone())), actors: Arc::new(Faulty(self.clone())), registry, blobs }
+        let (log, actors) = (Arc::new(Faulty(self.clone())), Arc::new(Faulty(self.clone())));
+        Backend { log, actors, exclusive: false, ..store.clone() }
     }
 
     /// The node stands still for this long: what it asks for waits until then.
@@ -215,6 +215,15 @@ impl Log for Faulty {
         self.0.change("remove a dead letter", async move { store.remove_dead_letter(seq).await }).await
     }
 
+    async fn trim_parked(&self, actor: &ActorId, up_to: Seq) -> Result<(), Error> {
+        let (store, actor) = (self.0.faults.store.log.clone(), actor.clone());
+        self.0.change("trim parked messages", async move { store.trim_parked(&actor, up_to).await }).await
+    }
+
+    async fn parked_actors(&self, bucket: BucketId) -> Result<Vec<ActorId>, Error> {
+        self.0.ask("list parked actors", self.0.faults.store.log.parked_actors(bucket)).await
+    }
+
     async fn find(&self, actor: &ActorId, since: Time, before: Seq, ids: &[MessageId]) -> Result<History, Error> {
         let faults = &self.0.faults;
         let mut history = self.0.ask("look up", faults.store.log.find(actor, since, before, ids)).await?;
@@ -254,6 +263,11 @@ struct Reader {
 impl Inbox for Reader {
     fn floor(&self) -> Seq {
         self.floor
+    }
+
+    async fn settle(&mut self) -> Result<(), Error> {
+        self.link.awake().await;
+        self.inner.settle().await
     }
 
     async fn next(&mut self) -> Result<Delivery, Error> {

@@ -115,7 +115,15 @@ pub async fn api(rig: &Rig) -> (Arc<Node>, Api) {
 /// An API whose store is away: for everything that is decided before the store is asked, and for what happens then.
 pub async fn away() -> Api {
     let store = Arc::new(Away::default());
-    let backend = Backend { log: store.clone(), actors: store.clone(), registry: store.clone(), blobs: store };
+    let table = || -> Arc<dyn Table> { store.clone() };
+    let backend = Backend {
+        actors: table(),
+        registry: table(),
+        liveness: table(),
+        log: store.clone(),
+        blobs: store.clone(),
+        exclusive: true,
+    };
     Api { backend, ..api(&Rig::new()).await.1 }
 }
 
@@ -150,6 +158,12 @@ impl Log for Away {
         unavailable()
     }
     async fn remove_dead_letter(&self, _: Seq) -> Result<bool, Error> {
+        unavailable()
+    }
+    async fn trim_parked(&self, _: &ActorId, _: Seq) -> Result<(), Error> {
+        unavailable()
+    }
+    async fn parked_actors(&self, _: BucketId) -> Result<Vec<ActorId>, Error> {
         unavailable()
     }
     async fn find(&self, _: &ActorId, _: Time, _: Seq, _: &[MessageId]) -> Result<History, Error> {

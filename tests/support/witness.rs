@@ -54,7 +54,11 @@ impl Witness {
         let (to, id) = (&message.to, &message.id);
         let place = Cursor { bucket, seq: appended.seq };
         let verdict = if appended.duplicate { "knows" } else { "stores" };
-        let queue = if message.queue == Queue::Inbox { "" } else { " dead letter" };
+        let queue = match message.queue {
+            Queue::Inbox => "",
+            Queue::DeadLetters => " dead letter",
+            Queue::Parked => " parked message",
+        };
         let body = String::from_utf8_lossy(&message.body).into_owned();
         let short = if message.queue == Queue::Inbox { body.chars().take(40).collect() } else { String::new() };
         self.note(now, &format!("node {who}: the log {verdict}{queue} {place} for {to}: {short:?} {id}"));

@@ -32,8 +32,12 @@ pub struct Backend {
     pub actors: Arc<dyn Table>,
     /// Kinds, their versions, settings of the system.
     pub registry: Arc<dyn Table>,
+    /// Which nodes live: every row is written with an expiry, and none outlives a restart of the store.
+    pub liveness: Arc<dyn Table>,
     /// Components by digest.
     pub blobs: Arc<dyn Blobs>,
+    /// No other process can have this store open: whoever opens it takes up everything at once.
+    pub exclusive: bool,
 }
 
 /// Why the store did not do what was asked. Always the host's fault, never the guest's or the caller's.
@@ -86,13 +90,15 @@ impl Error {
     }
 }
 
-/// The two kinds of streams.
+/// The three kinds of streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Queue {
     /// Mailboxes: one stream per bucket, the bucket chosen by the receiver's slot.
     Inbox,
     /// Dead letters: one stream.
     DeadLetters,
+    /// Messages that wait aside for an actor that cannot take them now, so that they hold up nobody: one stream.
+    Parked,
 }
 
 /// A message to be stored.
@@ -202,14 +208,14 @@ pub trait Log: Send + Sync {
 
     /// Takes up a bucket's stream behind the highest floor that any epoch has acknowledged.
     ///
-    /// LAW: an earlier opening of the same bucket, of the same epoch too, MUST be `Closed` from its next call on.
+    /// LAW: until [`Inbox::settle`] is called, an earlier opening MAY go on.
     ///
     /// # Errors
     /// `Closed`: a later epoch has taken it up, or there is no such bucket. `Unavailable`: try again.
     async fn inbox(&self, bucket: BucketId, epoch: Epoch) -> Result<Box<dyn Inbox>, Error>;
 
     /// Reads messages of one queue behind `after`, in order, at most `limit`. `Inbox` needs an actor and reads its
-    /// messages from its bucket's stream (without one: nothing); `DeadLetters` reads all actors' or one's.
+    /// messages from its bucket's stream (without one: nothing); so does `Parked`. `DeadLetters` reads all actors' or one's.
     ///
     /// LAW: MUST see every message that was stored before the call. MUST return fewer than `limit` only when
     /// there are no more.
@@ -229,6 +235,22 @@ pub trait Log: Send + Sync {
     /// # Errors
     /// `Unavailable`, `Unknown`: try again.
     async fn remove_dead_letter(&self, seq: Seq) -> Result<bool, Error>;
+
+    /// Removes an actor's parked messages up to and including `up_to`.
+    ///
+    /// LAW: MUST keep the actor's later ones, and every other actor's.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Unknown`: the next call covers this one.
+    async fn trim_parked(&self, actor: &ActorId, up_to: Seq) -> Result<(), Error>;
+
+    /// The actors of a bucket that have anything parked, in any order.
+    ///
+    /// LAW: MUST see every message that was parked before the call.
+    ///
+    /// # Errors
+    /// `Unavailable`: try again. `Closed`: there is no such bucket.
+    async fn parked_actors(&self, bucket: BucketId) -> Result<Vec<ActorId>, Error>;
 
     /// Looks for copies of `ids` in an actor's mailbox, stored at `since` or later and before position `before`.
     ///
@@ -256,6 +278,15 @@ pub trait Log: Send + Sync {
 pub trait Inbox: Send {
     /// Everything up to here was acknowledged when this inbox was opened.
     fn floor(&self) -> Seq;
+
+    /// Ends all earlier openings of this bucket. To be called once the owner has seen that the bucket is still its own:
+    /// an opening by somebody who has lost it meanwhile must not end the new owner's.
+    ///
+    /// LAW: every opening of a lower epoch, and every earlier one of this epoch, MUST be `Closed` from its next call on.
+    ///
+    /// # Errors
+    /// `Closed`: a later epoch has taken the bucket up. `Unavailable`, `Unknown`: call again.
+    async fn settle(&mut self) -> Result<(), Error>;
 
     /// The next message; waits for one.
     ///

@@ -42,6 +42,7 @@ pub(super) fn check(config: &Config) -> Vec<Broken> {
             bounds: format!("0 (no limit but the disk), or {MIB} to {PIB}"),
         });
     }
+    broken.extend(node(config));
     broken.extend(token(config));
     broken.extend(hosts(config));
     if let Err(error) = crate::telemetry::filter(&config.telemetry.log) {
@@ -63,6 +64,8 @@ fn numbers(config: &Config) -> Vec<(&'static str, u64, u64, u64)> {
         ("store.dead_letters_days", store.dead_letters_days.into(), 1, 3_650),
         ("http.requests_max", wide(http.requests_max), 1, 64 * KIB),
         ("http.component_bytes_max", wide(http.component_bytes_max), 1, 256 * MIB),
+        ("node.heartbeat_ms", node.heartbeat_ms, 100, 10_000),
+        ("node.lease_s", node.lease_s, 1, 60),
         ("node.mailbox_bytes_max", wide(node.mailbox_bytes_max), MIB, 4 * GIB),
         ("node.mailbox_messages_max", wide(node.mailbox_messages_max), 64, 64 * KIB),
         ("node.activation_messages_max", wide(node.activation_messages_max), 1, 1_024),
@@ -71,6 +74,22 @@ fn numbers(config: &Config) -> Vec<(&'static str, u64, u64, u64)> {
         ("sandbox.instances_max", sandbox.instances_max.into(), 1, 4_096),
         ("sandbox.compile_s_max", sandbox.compile_s_max, 1, 3_600),
     ]
+}
+
+/// What does not fit into a row of numbers: the name, and how heartbeat and lease go together.
+fn node(config: &Config) -> Vec<Broken> {
+    let node = &config.node;
+    let mut broken = Vec::new();
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if !(1..=64).contains(&node.name.len()) || !node.name.bytes().all(fits) {
+        let bounds = "1 to 64 of A-Z, a-z, 0-9, _ and -".into();
+        broken.push(Broken { key: "node.name", value: format!("{:?}", node.name), bounds });
+    }
+    if node.heartbeat_ms.saturating_mul(2) > node.lease_s.saturating_mul(1_000) {
+        let bounds = format!("at least two heartbeats of {} ms", node.heartbeat_ms);
+        broken.push(Broken { key: "node.lease_s", value: node.lease_s.to_string(), bounds });
+    }
+    broken
 }
 
 fn token(config: &Config) -> Option<Broken> {

@@ -107,10 +107,16 @@ impl std::fmt::Debug for Http {
     }
 }
 
-/// `[node]`: how much is in work at once.
+/// `[node]`: this host among others, and how much is in work at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Node {
+    /// How this host is called in ownership rows and logs: 1 to 64 of `[A-Za-z0-9_-]`. Default `host`. Two hosts may have one name.
+    pub name: String,
+    /// How often this host says that it lives, in milliseconds, 100 to 10,000. Default 1,000.
+    pub heartbeat_ms: u64,
+    /// After so many seconds of silence others take this host's buckets, 1 to 60. Default 3. At least twice `heartbeat_ms`.
+    pub lease_s: u64,
     /// Memory for messages that wait for their actor, in bytes, 1 MiB to 4 GiB. Default 64 MiB. The rest waits in the log.
     pub mailbox_bytes_max: usize,
     /// Messages of one actor that wait in memory, 64 to 65,536. Default 1,024. The rest waits in the log.
@@ -126,6 +132,9 @@ pub struct Node {
 impl Default for Node {
     fn default() -> Self {
         Self {
+            name: "host".into(),
+            heartbeat_ms: 1_000,
+            lease_s: 3,
             mailbox_bytes_max: 64 << 20,
             mailbox_messages_max: 1_024,
             activation_messages_max: 64,

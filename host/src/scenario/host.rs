@@ -18,7 +18,7 @@ use crate::id::Kind;
 use crate::node::{Node, Parts};
 use crate::random::Random;
 use crate::registry::Registry;
-use crate::scenario::link::Link;
+use crate::scenario::link::{DELAY_MS_MAX, Link};
 use crate::scenario::suite::Error;
 use crate::scenario::variant::Variant;
 use crate::scenario::watch::{MESSAGES_MAX, START, Watch};
@@ -28,7 +28,9 @@ use crate::wasm::{Handler, Sandbox};
 /// Buckets of the store: more than one, so that actors do not share all they could share.
 const BUCKETS: u16 = 4;
 /// How often it is looked whether everything is done.
-const LOOK_EVERY: Duration = Duration::from_millis(25);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// What is done stays done when nothing has happened for so long: nothing takes longer to be stored.
+const DONE_AFTER: Duration = Duration::from_millis(DELAY_MS_MAX + 50);
 /// When nothing has happened for so long, nothing will until time passes: a message waits for a human, or to be tried again.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest time that one step is given to come to rest.
@@ -126,13 +128,12 @@ pub(super) async fn rest(watch: &Watch) {
     let (begun, mut quiet_since, mut before) = (Instant::now(), Instant::now(), watch.activity());
     loop {
         sleep(LOOK_EVERY).await;
-        if watch.is_done() || watch.is_flooded() || begun.elapsed() > REST_MAX {
-            return;
-        }
         let now = watch.activity();
         if now != before {
             (before, quiet_since) = (now, Instant::now());
-        } else if quiet_since.elapsed() >= PATIENCE {
+        }
+        let enough = if watch.is_done() { DONE_AFTER } else { PATIENCE };
+        if quiet_since.elapsed() >= enough || watch.is_flooded() || begun.elapsed() > REST_MAX {
             return;
         }
     }

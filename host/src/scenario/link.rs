@@ -24,7 +24,7 @@ use crate::scenario::variant::Variant;
 use crate::scenario::watch::Watch;
 
 /// Longest time that a delayed message takes to be stored, in milliseconds.
-const DELAY_MS_MAX: u64 = 200;
+pub(super) const DELAY_MS_MAX: u64 = 200;
 
 /// One way to the store: a host's, or that of whoever sends from outside.
 pub(super) struct Link {
@@ -45,8 +45,7 @@ impl Link {
 
     /// The store as seen from here.
     pub(super) fn backend(self: &Arc<Self>) -> Backend {
-        let (registry, blobs) = (self.store.registry.clone(), self.store.blobs.clone());
-        Backend { log: Arc::new(Way(self.clone())), actors: Arc::new(Way(self.clone())), registry, blobs }
+        Backend { log: Arc::new(Way(self.clone())), actors: Arc::new(Way(self.clone())), ..self.store.clone() }
     }
 
     /// From now on nothing gets through.
@@ -142,6 +141,16 @@ impl Log for Way {
         self.0.store.log.remove_dead_letter(seq).await
     }
 
+    async fn trim_parked(&self, actor: &ActorId, up_to: Seq) -> Result<(), Error> {
+        self.0.alive().await;
+        self.0.store.log.trim_parked(actor, up_to).await
+    }
+
+    async fn parked_actors(&self, bucket: BucketId) -> Result<Vec<ActorId>, Error> {
+        self.0.alive().await;
+        self.0.store.log.parked_actors(bucket).await
+    }
+
     async fn find(&self, actor: &ActorId, since: Time, before: Seq, ids: &[MessageId]) -> Result<History, Error> {
         self.0.alive().await;
         self.0.store.log.find(actor, since, before, ids).await
@@ -226,6 +235,11 @@ struct Reader {
 impl Inbox for Reader {
     fn floor(&self) -> Seq {
         self.inbox.floor()
+    }
+
+    async fn settle(&mut self) -> Result<(), Error> {
+        self.link.alive().await;
+        self.inbox.settle().await
     }
 
     async fn next(&mut self) -> Result<Delivery, Error> {

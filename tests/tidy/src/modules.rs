@@ -31,8 +31,11 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("kinds", &["registry"]),
     ("way in", &["client"]),
     ("one turn", &["mailbox", "turn"]),
-    ("one actor", &["activation", "bucket", "commit", "deadletter", "late", "operator", "tombstone"]),
-    ("one host", &["inbox", "node"]),
+    (
+        "one actor",
+        &["activation", "bucket", "callers", "commit", "deadletter", "late", "operator", "parking", "tombstone"],
+    ),
+    ("one host", &["cluster", "inbox", "node"]),
     // Two ways to use a node: neither knows the other.
     ("edges", &["http", "scenario"]),
 ];

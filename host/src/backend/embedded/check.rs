@@ -137,10 +137,10 @@ fn survey(connection: &Connection) -> rusqlite::Result<Report> {
 
 fn look_at(connection: &Connection, stream: StreamNumber) -> rusqlite::Result<StreamReport> {
     let position = stream::position(connection, stream)?;
-    let name = if stream == StreamNumber::DEAD_LETTERS {
-        "dead-letters".into()
-    } else {
-        BucketId { number: stream.0, incarnation: 1 }.to_string()
+    let name = match stream {
+        StreamNumber::DEAD_LETTERS => "dead-letters".into(),
+        StreamNumber::PARKED => "parked".into(),
+        StreamNumber(number) => BucketId { number, incarnation: 1 }.to_string(),
     };
     let messages = stream::count(connection, stream)?;
     Ok(StreamReport { name, messages, first: position.first, last: position.last, floor: position.floor })

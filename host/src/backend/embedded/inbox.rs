@@ -49,6 +49,11 @@ impl Inbox for Reader {
         self.floor
     }
 
+    async fn settle(&mut self) -> Result<(), Error> {
+        // The opening itself has closed the earlier ones.
+        self.store.tail(self.bucket)?.check(self.opening)
+    }
+
     async fn next(&mut self) -> Result<Delivery, Error> {
         let store = Arc::clone(&self.store);
         let tail = store.tail(self.bucket)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::inbox::Reader;
+use super::parked;
 use super::scan;
 use super::store::Store;
 use super::stream::{self, Prepared, StreamNumber};
@@ -52,7 +53,12 @@ impl Log for Streams {
     ) -> Result<Vec<Delivery>, Error> {
         let stream = match (queue, actor) {
             (Queue::Inbox, Some(actor)) => StreamNumber::of(self.bucket_of(actor)),
-            (Queue::Inbox, None) => return Ok(Vec::new()),
+            (Queue::Parked, Some(actor)) => {
+                let actor = actor.clone();
+                let read = move |connection: &_| parked::page(connection, &actor, after, limit);
+                return self.0.readers.scan(read).await;
+            }
+            (Queue::Inbox | Queue::Parked, None) => return Ok(Vec::new()),
             (Queue::DeadLetters, _) => StreamNumber::DEAD_LETTERS,
         };
         let actor = actor.cloned();
@@ -65,6 +71,22 @@ impl Log for Streams {
 
     async fn remove_dead_letter(&self, seq: Seq) -> Result<bool, Error> {
         self.0.write(0, move |group| stream::remove_dead_letter(group, seq)).await
+    }
+
+    async fn trim_parked(&self, actor: &ActorId, up_to: Seq) -> Result<(), Error> {
+        loop {
+            let actor = actor.clone();
+            if !self.0.write(0, move |group| parked::trim(group, &actor, up_to)).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn parked_actors(&self, bucket: BucketId) -> Result<Vec<ActorId>, Error> {
+        self.0.tail(bucket)?;
+        let mut actors = self.0.readers.scan(parked::actors).await?;
+        actors.retain(|actor| self.bucket_of(actor) == bucket);
+        Ok(actors)
     }
 
     async fn find(&self, actor: &ActorId, since: Time, before: Seq, ids: &[MessageId]) -> Result<History, Error> {

@@ -4,7 +4,7 @@
 //! - `open`: the folder, its lock and format; starts the threads and ends them. `schema`: tables and settings.
 //! - `log`, `table`, `blobs`: the seam's traits. They prepare a write and queue it, and read for themselves.
 //! - `queue`, `writer`: the one thread that writes; commits what is queued as one group and answers each afterwards.
-//!   `group`: what one such transaction knows. `dedupe`: the ids of the last 30 s. `stream`, `scan`, `row`: the statements.
+//!   `group`: what one such transaction knows. `dedupe`: the ids of the last 30 s. `stream`, `scan`, `parked`, `row`: the statements.
 //! - `tail`: what was just committed, handed to the bucket's reader. `inbox`: that reader.
 //! - `readers`: connections for reading. `checkpoint`: moves the journal into the database, off the writer.
 //! - `check`: looks over and copies a store that nobody has open.
@@ -20,6 +20,7 @@ mod group;
 mod inbox;
 mod log;
 mod open;
+mod parked;
 mod queue;
 mod readers;
 mod row;

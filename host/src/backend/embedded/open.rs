@@ -25,9 +25,9 @@ use super::table::Rows;
 use super::tail::Tail;
 use super::writer::Writer;
 use super::{blobs, schema};
-use crate::backend::Backend;
 use crate::backend::followers::Followers;
 use crate::backend::watchers::Watchers;
+use crate::backend::{Backend, memory};
 use crate::clock::{Clock, Time};
 use crate::config;
 
@@ -126,8 +126,10 @@ fn start(config: &config::Store, clock: Arc<Clock>, lock: Lock) -> Result<Embedd
     let connection = schema::writer(dir, config.durability, config.bytes_max).map_err(database())?;
     let checkpoints = schema::checkpointer(dir, config.durability).map_err(database())?;
     let readers = Arc::new(Readers::open(dir).map_err(database())?);
-    let positions = positions(&connection).map_err(database())?;
-    let buckets = u16::try_from(positions.len().saturating_sub(1)).unwrap_or(u16::MAX);
+    schema::complete(&connection).map_err(database())?;
+    let buckets = schema::setting(&connection, "buckets").map_err(database())?;
+    let buckets = u16::try_from(buckets).unwrap_or(u16::MAX);
+    let positions = positions(&connection, buckets).map_err(database())?;
     resume(&clock, &positions);
     let memory = Memory::load(&connection, buckets, clock.now()).map_err(database())?;
     let store = Arc::new(Store {
@@ -162,9 +164,8 @@ impl Embedded {
     }
 }
 
-/// Where every stream stands, buckets first, dead letters last.
-fn positions(connection: &Connection) -> rusqlite::Result<Vec<Position>> {
-    let buckets = u16::try_from(schema::setting(connection, "buckets")?).unwrap_or(u16::MAX);
+/// Where every stream stands, buckets first.
+fn positions(connection: &Connection, buckets: u16) -> rusqlite::Result<Vec<Position>> {
     StreamNumber::all(buckets).map(|stream| stream::position(connection, stream)).collect()
 }
 
@@ -184,6 +185,9 @@ fn backend(store: &Arc<Store>) -> Backend {
         log: Arc::new(Streams(Arc::clone(store))),
         actors: rows(Space::Actors),
         registry: rows(Space::Registry),
+        // Only this process has the store open: whoever lives, lives in here.
+        exclusive: true,
+        liveness: Arc::new(memory::Rows::new(Arc::clone(&store.clock))),
         blobs: Arc::new(blobs::Files(Arc::clone(store))),
     }
 }

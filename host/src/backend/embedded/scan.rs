@@ -156,7 +156,8 @@ pub(super) fn recent(connection: &Connection, buckets: u16, since: Time) -> rusq
     Ok(window)
 }
 
-fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
+/// Reads a row of `place, time, actor, id, committed, headers, body`.
+pub(super) fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
     Ok(Delivery {
         to: ActorId::parse(row.get_ref(2)?.as_str()?).map_err(|error| unreadable(2, error))?,
         seq: seq_at(row.get(0)?),

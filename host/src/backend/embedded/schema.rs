@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::Error;
 use super::stream::StreamNumber;
+use super::{Error, parked};
 use crate::config::Durability;
 
 /// Name of the database in the store's folder.
@@ -99,13 +99,20 @@ fn fill(path: &Path, buckets: u16) -> rusqlite::Result<()> {
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.execute_batch(TABLES)?;
     transaction.execute("INSERT INTO setting (name, value) VALUES ('buckets', ?1), ('revision', 0)", [buckets])?;
-    for stream in StreamNumber::all(buckets) {
-        transaction.execute("INSERT INTO stream (stream) VALUES (?1)", params![stream.0])?;
-    }
+    complete(&transaction)?;
     transaction.commit()?;
     // Stays so for good. Only now, so that the header of the file itself tells the format.
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.close().map_err(|(_, error)| error)
+}
+
+/// Adds what a store may lack that was made before it was there: streams, and the index of the parked messages.
+pub(super) fn complete(connection: &Connection) -> rusqlite::Result<()> {
+    let buckets = u16::try_from(setting(connection, "buckets")?).unwrap_or(u16::MAX);
+    for stream in StreamNumber::all(buckets) {
+        connection.execute("INSERT INTO stream (stream) VALUES (?1) ON CONFLICT DO NOTHING", params![stream.0])?;
+    }
+    connection.execute_batch(&parked::index())
 }
 
 /// Gives a finished database its name.

@@ -16,15 +16,17 @@ const SEQ_BITS: u32 = 48;
 /// Highest position in a stream: at a million messages a second it is reached after nine years.
 pub(super) const SEQ_MAX: u64 = (1 << SEQ_BITS) - 1;
 /// Messages that one trim removes: a transaction stays short even if all are large.
-const TRIM_MESSAGES: u32 = 256;
+pub(super) const TRIM_MESSAGES: u32 = 256;
 
-/// A bucket's stream by the bucket's number, or the dead letters.
+/// A bucket's stream by the bucket's number, or the dead letters, or the parked messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct StreamNumber(pub(super) u16);
 
 impl StreamNumber {
     /// The dead letters: behind the highest bucket that is possible.
     pub(super) const DEAD_LETTERS: Self = Self(256);
+    /// The parked messages.
+    pub(super) const PARKED: Self = Self(257);
 
     /// The stream of a bucket.
     pub(super) fn of(bucket: BucketId) -> Self {
@@ -33,7 +35,7 @@ impl StreamNumber {
 
     /// All streams of a store.
     pub(super) fn all(buckets: u16) -> impl Iterator<Item = Self> {
-        (0..buckets).map(Self).chain([Self::DEAD_LETTERS])
+        (0..buckets).map(Self).chain([Self::DEAD_LETTERS, Self::PARKED])
     }
 
     /// Where a message of this stream stands in the table.
@@ -60,6 +62,7 @@ impl Prepared {
         let stream = match message.queue {
             Queue::Inbox => StreamNumber(message.to.slot().bucket_number(buckets)),
             Queue::DeadLetters => StreamNumber::DEAD_LETTERS,
+            Queue::Parked => StreamNumber::PARKED,
         };
         let headers = encode(&message.headers)?;
         Ok(Self { stream, key: Key::new(stream, &message.id), headers, message })
@@ -140,7 +143,7 @@ pub(super) fn remove_dead_letter(group: &mut Group<'_>, seq: Seq) -> rusqlite::R
 }
 
 /// Keeps a stream's last position, which its messages may no longer tell, and the time of the latest one trimmed.
-fn keep_last(group: &Group<'_>, stream: StreamNumber, trimmed: Option<i64>) -> rusqlite::Result<()> {
+pub(super) fn keep_last(group: &Group<'_>, stream: StreamNumber, trimmed: Option<i64>) -> rusqlite::Result<()> {
     let last = signed(group.last(stream).0);
     let mut update = group.connection.prepare_cached(
         "UPDATE stream SET last = max(last, ?2), trimmed = nullif(max(coalesce(trimmed, -1), coalesce(?3, -1)), -1)
@@ -172,8 +175,9 @@ pub(super) struct Position {
 pub(super) fn position(connection: &Connection, stream: StreamNumber) -> rusqlite::Result<Position> {
     let mut kept =
         connection.prepare_cached("SELECT floor, last, coalesce(trimmed, 0) FROM stream WHERE stream = ?1")?;
-    let (floor, kept, trimmed): (i64, i64, i64) =
-        kept.query_row([stream.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let kept = kept.query_row([stream.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    // None: the store was made before there were such streams, and was not opened since.
+    let (floor, kept, trimmed): (i64, i64, i64) = kept.optional()?.unwrap_or_default();
     let (first, last) = (edge(connection, stream, false)?, edge(connection, stream, true)?);
     let (last_place, time) = last.unwrap_or_default();
     Ok(Position {

@@ -1,6 +1,6 @@
 //! The seam's `Log` in memory: a map per stream, and whoever waits for it to change.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -24,8 +24,8 @@ pub(super) struct Streams {
 impl Streams {
     pub(super) fn new(clock: Arc<Clock>, buckets: u16) -> Self {
         let inboxes = (0..buckets).map(|_| Stream::default()).collect();
-        let (dead_letters, followers) = (Stream::default(), Followers::new());
-        Self { shared: Arc::new(Shared { clock, inboxes, dead_letters, followers }) }
+        let (dead_letters, parked, followers) = (Stream::default(), Stream::default(), Followers::new());
+        Self { shared: Arc::new(Shared { clock, inboxes, dead_letters, parked, followers }) }
     }
 }
 
@@ -34,6 +34,7 @@ struct Shared {
     /// By number of the bucket.
     inboxes: Vec<Stream>,
     dead_letters: Stream,
+    parked: Stream,
     followers: Followers,
 }
 
@@ -116,6 +117,7 @@ impl Log for Streams {
             let stream = match message.queue {
                 Queue::Inbox => self.shared.stream(self.shared.bucket_of(&message.to))?,
                 Queue::DeadLetters => &self.shared.dead_letters,
+                Queue::Parked => &self.shared.parked,
             };
             let mut state = lock(&stream.state);
             // Asked under the lock, so that times grow with positions.
@@ -148,7 +150,8 @@ impl Log for Streams {
     ) -> Result<Vec<Delivery>, Error> {
         let stream = match (queue, actor) {
             (Queue::Inbox, Some(actor)) => self.shared.stream(self.shared.bucket_of(actor))?,
-            (Queue::Inbox, None) => return Ok(Vec::new()),
+            (Queue::Parked, Some(_)) => &self.shared.parked,
+            (Queue::Inbox | Queue::Parked, None) => return Ok(Vec::new()),
             (Queue::DeadLetters, _) => &self.shared.dead_letters,
         };
         let wanted = |delivery: &&Delivery| actor.is_none_or(|actor| *actor == delivery.to);
@@ -157,6 +160,19 @@ impl Log for Streams {
 
     async fn remove_dead_letter(&self, seq: Seq) -> Result<bool, Error> {
         Ok(lock(&self.shared.dead_letters.state).messages.remove(&seq).is_some())
+    }
+
+    async fn trim_parked(&self, actor: &ActorId, up_to: Seq) -> Result<(), Error> {
+        let mut state = lock(&self.shared.parked.state);
+        state.messages.retain(|seq, delivery| *seq > up_to || delivery.to != *actor);
+        Ok(())
+    }
+
+    async fn parked_actors(&self, bucket: BucketId) -> Result<Vec<ActorId>, Error> {
+        self.shared.stream(bucket)?;
+        let state = lock(&self.shared.parked.state);
+        let actors: BTreeSet<&ActorId> = state.messages.values().map(|delivery| &delivery.to).collect();
+        Ok(actors.into_iter().filter(|actor| self.shared.bucket_of(actor) == bucket).cloned().collect())
     }
 
     async fn find(&self, actor: &ActorId, since: Time, before: Seq, ids: &[MessageId]) -> Result<History, Error> {
@@ -206,6 +222,11 @@ impl Reader {
 impl Inbox for Reader {
     fn floor(&self) -> Seq {
         self.floor
+    }
+
+    async fn settle(&mut self) -> Result<(), Error> {
+        // The opening itself has closed the earlier ones.
+        self.with(|_| ())
     }
 
     async fn next(&mut self) -> Result<Delivery, Error> {

@@ -15,6 +15,8 @@ pub fn open(clock: Arc<Clock>, buckets: u16) -> Backend {
     Backend {
         actors: rows(),
         registry: rows(),
+        liveness: rows(),
+        exclusive: true,
         blobs: Arc::new(Components::default()),
         log: Arc::new(Streams::new(Arc::clone(&clock), buckets.clamp(1, 256).next_power_of_two())),
     }

@@ -17,7 +17,7 @@ use crate::id::Revision;
 use crate::message::Headers;
 
 /// One table of one store.
-pub(super) struct Rows {
+pub(in crate::backend) struct Rows {
     clock: Arc<Clock>,
     state: Mutex<RowsState>,
     watchers: Watchers,
@@ -32,7 +32,7 @@ struct RowsState {
 }
 
 impl Rows {
-    pub(super) fn new(clock: Arc<Clock>) -> Self {
+    pub(in crate::backend) fn new(clock: Arc<Clock>) -> Self {
         Self { clock, state: Mutex::default(), watchers: Watchers::new() }
     }
 

@@ -1,0 +1,184 @@
+//! Messages that wait long are moved out of the bucket's way, and lose neither their order nor their number.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hydra::backend::Backend;
+use hydra::client::{Asked, Operation};
+use hydra::deadletter;
+use hydra::effects::{Fault, Outcome, StateChange};
+use hydra::id::{ActorId, Epoch, Seq};
+use hydra::message::{Problem, Status};
+use hydra::wasm::{Handled, Input};
+use hydra_tests::scripted::{Rig, Scripted, actor, ask, counter, ok, reply_to, request, sending};
+
+/// Longer than an actor may hold up its bucket.
+const LONG: Duration = Duration::from_secs(10);
+
+/// Appends what it gets to its state and counts it elsewhere; answers its state to `get`.
+fn listing(input: &Input<'_>) -> Handled {
+    let before = input.state.clone().unwrap_or_default();
+    if input.message.subject.as_str() == "get" {
+        return hydra_tests::scripted::reply(before, StateChange::Keep);
+    }
+    let after = [&before[..], &input.message.body[..], b" "].concat();
+    ok(Outcome::Done, StateChange::Set(after.into()), vec![sending(&actor("counter/seen"), "add", "1")])
+}
+
+/// Lists, but for `hold`, which cannot be handled while `held` is set.
+fn held(held: Arc<AtomicBool>) -> Arc<Scripted> {
+    Scripted::new(move |input| {
+        if input.message.subject.as_str() == "hold" && held.load(Ordering::Relaxed) {
+            return Handled::fault(Fault::Host(Problem::new("busy", "not yet")));
+        }
+        listing(input)
+    })
+}
+
+/// Lets time pass in steps in which everything runs.
+async fn pass(span: Duration) {
+    let end = tokio::time::Instant::now() + span;
+    while tokio::time::Instant::now() < end {
+        tokio::time::advance(Duration::from_millis(50)).await;
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn send(node: &hydra::node::Node, to: &ActorId, numbers: std::ops::Range<u32>) {
+    for number in numbers {
+        node.client().send(request(&to.to_string(), "put", &number.to_string())).await.unwrap();
+    }
+}
+
+async fn operate(node: &hydra::node::Node, to: &ActorId, operation: Operation) -> Status {
+    match node.client().operate(to.clone(), operation, LONG).await.unwrap() {
+        Asked::Answered(answer) => answer.status,
+        Asked::TimedOut(_) => panic!("an operator is always answered"),
+    }
+}
+
+/// Up to where the actor's bucket is done, and where its last message stands. Takes the bucket away from whoever has it.
+async fn floor_and_last(backend: &Backend, of: &ActorId) -> (Seq, Seq) {
+    let bucket = backend.log.bucket_of(of);
+    let inbox = backend.log.inbox(bucket, Epoch(u64::MAX)).await.unwrap();
+    let all = backend.log.read(hydra::backend::Queue::Inbox, Some(of), Seq(0), 10_000).await.unwrap();
+    (inbox.floor(), all.last().map_or(Seq(0), |last| last.seq))
+}
+
+fn numbers(range: std::ops::Range<u32>) -> String {
+    range.map(|number| format!("{number} ")).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suspended_actors_messages_are_parked_and_handled_in_order_after_all() {
+    let rig = Rig::new().with("list", Scripted::new(listing)).with("counter", counter());
+    let to = actor("list/a");
+    let (node, _) = rig.start().await;
+    ask(&node.client(), request("list/a", "put", "0")).await;
+    assert_eq!(operate(&node, &to, Operation::Suspend).await, Status::Done);
+    send(&node, &to, 1..30).await;
+    pass(LONG).await;
+    assert_eq!(rig.record(&to).await.parked.map(|parked| parked.count), Some(29));
+    // What comes later goes straight to the queue, also after a crash.
+    node.kill();
+    let (node, _) = rig.start().await;
+    send(&node, &to, 30..40).await;
+    assert_eq!(ask(&node.client(), request("list/a", "get", "")).await.status, Status::Suspended);
+    pass(Duration::from_secs(1)).await;
+    assert_eq!(rig.record(&to).await.parked.map(|parked| parked.count), Some(40));
+    assert_eq!(operate(&node, &to, Operation::Resume).await, Status::Done);
+    assert_eq!(reply_to(&node.client(), "list/a", "get", "").await, numbers(0..40));
+    pass(Duration::from_secs(1)).await;
+    assert_eq!(rig.record(&to).await.parked, None);
+    assert_eq!(reply_to(&node.client(), "counter/seen", "get", "").await, "40");
+    let bucket = rig.backend.log.bucket_of(&to);
+    assert!(rig.backend.log.parked_actors(bucket).await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_buckets_floor_does_not_hang_on_an_actor_that_waits() {
+    let is_held = Arc::new(AtomicBool::new(true));
+    let rig = Rig::new().with("list", held(is_held.clone())).with("counter", counter());
+    let to = actor("list/a");
+    let (node, _) = rig.start().await;
+    node.client().send(request("list/a", "hold", "0")).await.unwrap();
+    send(&node, &to, 1..200).await;
+    pass(LONG).await;
+    // Nothing of it was handled, and yet a new owner would have nothing of it to go through.
+    assert_eq!(rig.record(&to).await.state, None);
+    node.kill();
+    let (floor, last) = floor_and_last(&rig.backend, &to).await;
+    assert!(floor >= last && last > Seq(199), "{floor:?} {last:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_moment_parked_messages_are_neither_lost_nor_doubled_nor_reordered() {
+    for seed in 0_u64..60 {
+        let is_held = Arc::new(AtomicBool::new(true));
+        let rig = Rig::new().with("list", held(is_held.clone())).with("counter", counter());
+        let to = actor("list/a");
+        let (node, _) = rig.start().await;
+        node.client().send(request("list/a", "hold", "0")).await.unwrap();
+        node.kill();
+        let mut sent = 1;
+        for round in 0..8 {
+            let (node, _) = rig.start().await;
+            send(&node, &to, sent..sent + 9).await;
+            sent += 9;
+            pass(Duration::from_secs((seed + round) % 9)).await;
+            is_held.store(round < 3 + seed % 4, Ordering::Relaxed);
+            // A different moment every time: this many steps of whatever runs.
+            for step in 0..(seed * 7 + round * 13) % 97 {
+                tokio::time::advance(Duration::from_millis(step % 3)).await;
+                tokio::task::yield_now().await;
+            }
+            node.kill();
+        }
+        let (node, _) = rig.start().await;
+        assert_eq!(reply_to(&node.client(), "list/a", "get", "").await, numbers(0..sent), "seed {seed}");
+        pass(LONG).await;
+        assert_eq!(reply_to(&node.client(), "counter/seen", "get", "").await, sent.to_string(), "seed {seed}");
+        assert_eq!(rig.record(&to).await.parked, None, "seed {seed}");
+        node.drain(LONG).await;
+        let (floor, last) = floor_and_last(&rig.backend, &to).await;
+        assert!(floor >= last, "seed {seed}: {floor:?} {last:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parked_message_is_skipped_or_buried_with_what_it_held() {
+    let rig = Rig::new().with("list", held(Arc::new(AtomicBool::new(true)))).with("counter", counter());
+    let to = actor("list/a");
+    let (node, _) = rig.start().await;
+    node.client().send(request("list/a", "hold", "first")).await.unwrap();
+    send(&node, &to, 1..3).await;
+    pass(LONG).await;
+    assert_eq!(operate(&node, &to, Operation::Skip).await, Status::Done);
+    assert_eq!(reply_to(&node.client(), "list/a", "get", "").await, numbers(1..3));
+    let letters = deadletter::list(&rig.backend, None, Seq(0), 10).await.unwrap();
+    let [letter] = &letters[..] else { panic!("one dead letter: {letters:?}") };
+    let (_, body) = deadletter::show(&rig.backend, &letter.id).await.unwrap().unwrap();
+    assert_eq!((letter.reason.as_str(), body), ("skipped", Bytes::from_static(b"first")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_that_was_dropped_does_not_come_again_after_a_crash() {
+    let rig = Rig::new().with("list", held(Arc::new(AtomicBool::new(true)))).with("counter", counter());
+    let (node, _) = rig.start().await;
+    // The floor of this bucket hangs on a message of `list/a` for some seconds.
+    node.client().send(request("list/a", "hold", "0")).await.unwrap();
+    let bucket = rig.backend.log.bucket_of(&actor("list/a"));
+    let mut others = (0..).map(|number| actor(&format!("counter/{number}")));
+    let other = others.find(|other| rig.backend.log.bucket_of(other) == bucket).unwrap();
+    node.client().send(request(&other.to_string(), "nonsense", "")).await.unwrap();
+    pass(Duration::from_secs(1)).await;
+    let letters = deadletter::list(&rig.backend, None, Seq(0), 10).await.unwrap();
+    assert!(deadletter::drop(&rig.backend, &letters.first().unwrap().id).await.unwrap());
+    node.kill();
+    tokio::time::advance(Duration::from_secs(90)).await;
+    let (node, _) = rig.start().await;
+    assert_eq!(reply_to(&node.client(), &other.to_string(), "add", "1").await, "1");
+    assert_eq!(deadletter::list(&rig.backend, None, Seq(0), 10).await.unwrap(), []);
+}
