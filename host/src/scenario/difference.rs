@@ -45,12 +45,17 @@ impl Differences {
         self.same(part, &expected, &actual, |text| text.map_or_else(|| "nothing".into(), |text| format!("{text:?}")));
     }
 
-    /// Compares bytes: JSON member by member, anything else as a whole.
+    /// Compares bytes. A difference between two JSON documents is told member by member.
     pub(super) fn contents(&mut self, part: &str, expected: &Content, actual: &Content) {
-        match (expected.json(), actual.json()) {
-            _ if expected == actual => {}
-            (Some(expected), Some(actual)) if expected != actual => self.json(part, &expected, &actual),
-            _ => self.note(part, expected.to_string(), actual.to_string()),
+        if expected == actual {
+            return;
+        }
+        let before = self.0.len();
+        if let (Some(expected), Some(actual)) = (expected.json(), actual.json()) {
+            self.json(part, &expected, &actual);
+        }
+        if self.0.len() == before {
+            self.note(part, expected.to_string(), actual.to_string());
         }
     }
 
@@ -118,6 +123,19 @@ mod tests {
         assert!(told(&json!([5, 1.5]), &json!([5.0, 1.5])).is_empty());
         assert_eq!(told(&json!(9_007_199_254_740_993_i64), &json!(9_007_199_254_740_992_i64)).len(), 1);
         assert_eq!(told(&json!(5), &json!("5")), ["body: 5 != \"5\""]);
+    }
+
+    #[test]
+    fn bytes_are_compared_byte_for_byte() {
+        let told = |expected: &'static str, actual: &'static str| {
+            let mut differences = Differences::default();
+            differences.contents("body", &Content(expected.into()), &Content(actual.into()));
+            differences.0.into_iter().map(|found| found.part).collect::<Vec<_>>()
+        };
+        assert!(told("{\"a\":1}", "{\"a\":1}").is_empty());
+        assert_eq!(told("{\"a\":1}", "{\"a\":2}"), ["body.a"]);
+        assert_eq!(told("{\"a\":1}", "{\"a\": 1}"), ["body"]);
+        assert_eq!(told("5", "5.0"), ["body"]);
     }
 
     #[test]

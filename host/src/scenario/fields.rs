@@ -223,15 +223,20 @@ impl<'t> Fields<'t> {
         let mut known = self.known.clone();
         known.sort_unstable();
         known.dedup();
-        let likeness = |name: &&&str| strsim::jaro_winkler(name, key);
-        let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-        let advice = match nearest.filter(|name| likeness(name) >= LIKENESS_MIN) {
+        let nearest = known.iter().max_by(|a, b| likeness(a, key).total_cmp(&likeness(b, key)));
+        let advice = match nearest.filter(|name| likeness(name, key) >= LIKENESS_MIN) {
             Some(name) => format!("did you mean {name}?"),
             None => format!("it knows {}", known.join(", ")),
         };
         let place = Place { line: self.source.line(value.span().start), ..self.place() };
         Err(Error::UnknownKey { place, key: key.clone(), whole: self.whole, advice })
     }
+}
+
+/// How much two names are alike, 0 to 1; two letters that changed places in a short one make it no other.
+fn likeness(name: &str, key: &str) -> f64 {
+    let slip = if key.len() > 2 && strsim::osa_distance(name, key) == 1 { LIKENESS_MIN } else { 0.0 };
+    strsim::jaro_winkler(name, key).max(slip)
 }
 
 /// One value and where it stands.

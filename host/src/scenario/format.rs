@@ -299,7 +299,7 @@ mod tests {
         );
         assert!(told("[[step]]\naks = \"counter/a\"\nsubject = \"add\"").ends_with("did you mean ask?"));
         assert!(told(&format!("descritpion = \"x\"\n{step}")).ends_with("did you mean description?"));
-        assert!(told(&format!("{step}zzz = 1")).contains("it knows ask, "));
+        assert!(told(&format!("{step}zzz = 1")).contains("it knows advance, ask, base64, "));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::node::{Node, Parts};
 use crate::random::Random;
 use crate::registry::Registry;
 use crate::scenario::link::{DELAY_MS_MAX, Link};
-use crate::scenario::suite::Error;
+use crate::scenario::stage::Error;
 use crate::scenario::variant::Variant;
 use crate::scenario::watch::{MESSAGES_MAX, START, Watch};
 use crate::scenario::watched::Watched;
@@ -38,11 +38,10 @@ const REST_MAX: Duration = Duration::from_secs(3_600);
 /// When the second copy of a message comes: the log has forgotten its id by then.
 const COPY_AFTER: Duration = Duration::from_secs(31);
 
-/// What is the same for all runs of a scenario, and what this one is.
+/// What is the same for all runs of a scenario.
 pub(super) struct Setting {
     pub(super) sandbox: Sandbox,
     pub(super) cast: Vec<(Kind, Arc<dyn Handler>)>,
-    pub(super) variant: Variant,
     pub(super) seed: u64,
     /// Turns are kept for a recording.
     pub(super) keeps: bool,
@@ -51,6 +50,7 @@ pub(super) struct Setting {
 /// A host and its store.
 pub(super) struct Host<'s> {
     setting: &'s Setting,
+    variant: Variant,
     pub(super) watch: Arc<Watch>,
     /// The store itself.
     pub(super) store: Backend,
@@ -63,16 +63,17 @@ pub(super) struct Host<'s> {
 
 impl<'s> Host<'s> {
     /// Starts a host on an empty store, and a client that outlives it.
-    pub(super) async fn start(setting: &'s Setting) -> Result<(Self, Client), Error> {
+    pub(super) async fn start(setting: &'s Setting, variant: Variant) -> Result<(Self, Client), Error> {
         let watch = Arc::new(Watch::new(setting.keeps));
         let store = memory::open(Arc::new(Clock::of_runtime(START)), BUCKETS);
         let delays = Arc::new(Random::of_seed(setting.seed));
-        let callers = Link::new(store.clone(), watch.clone(), setting.variant, delays.clone());
+        let callers = Link::new(store.clone(), watch.clone(), variant, delays.clone());
         let registry = registry(setting, &callers).await?;
         let (tasks, random) = (TaskTracker::new(), Random::of_seed(setting.seed));
         let client = Client::open(callers.backend(), registry, random, &tasks, CancellationToken::new()).await?;
-        let (link, node) = serve(setting, &store, &watch, &delays, 1).await?;
-        Ok((Self { setting, watch, store, delays, link, node, starts: 1 }, client))
+        let link = Link::new(store.clone(), watch.clone(), variant, delays.clone());
+        let node = serve(setting, &link, 1).await?;
+        Ok((Self { setting, variant, watch, store, delays, link, node, starts: 1 }, client))
     }
 
     /// Kills the host and starts it again on the same store.
@@ -81,8 +82,8 @@ impl<'s> Host<'s> {
         self.node.kill();
         self.starts += 1;
         self.watch.note(|| "the host starts again".into());
-        let (link, node) = serve(self.setting, &self.store, &self.watch, &self.delays, self.starts).await?;
-        (self.link, self.node) = (link, node);
+        self.link = Link::new(self.store.clone(), self.watch.clone(), self.variant, self.delays.clone());
+        self.node = serve(self.setting, &self.link, self.starts).await?;
         Ok(())
     }
 
@@ -155,19 +156,12 @@ async fn registry(setting: &Setting, link: &Arc<Link>) -> Result<Arc<Registry>, 
     Ok(Arc::new(registry))
 }
 
-async fn serve(
-    setting: &Setting,
-    store: &Backend,
-    watch: &Arc<Watch>,
-    delays: &Arc<Random>,
-    start: u64,
-) -> Result<(Arc<Link>, Node), Error> {
-    let link = Link::new(store.clone(), watch.clone(), setting.variant, delays.clone());
-    let registry = registry(setting, &link).await?;
+async fn serve(setting: &Setting, link: &Arc<Link>, start: u64) -> Result<Node, Error> {
+    let registry = registry(setting, link).await?;
     let mut config = Config::default();
     // A day, so that copies are recognised however far a scenario lets time pass.
     config.store.retention_s = 86_400;
     let random = Random::of_seed(setting.seed.wrapping_add(start));
     let parts = Parts { config, backend: link.backend(), registry, guests: Handle::current(), random };
-    Ok((link, Node::start(parts).await?))
+    Ok(Node::start(parts).await?)
 }

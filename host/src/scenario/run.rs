@@ -15,7 +15,7 @@ use crate::scenario::expect;
 use crate::scenario::host::{self, Host, Setting};
 use crate::scenario::observed::{Ending, Observed, SeenActor, SeenAnswer, SeenLetter};
 use crate::scenario::script::{Action, Scenario, Step};
-use crate::scenario::suite::Error;
+use crate::scenario::stage::Error;
 use crate::scenario::variant::Variant;
 use crate::scenario::watch::Taken;
 
@@ -51,11 +51,16 @@ pub(super) struct Broken {
 }
 
 /// Runs a scenario. Without a reference, steps are to be as the author expects; with one, as they were in that run.
-pub(super) async fn run(scenario: &Scenario, setting: &Setting, reference: Option<&Ran>) -> Result<Ran, Error> {
-    let (host, client) = Host::start(setting).await?;
+pub(super) async fn run(
+    scenario: &Scenario,
+    setting: &Setting,
+    variant: Variant,
+    reference: Option<&Ran>,
+) -> Result<Ran, Error> {
+    let (host, client) = Host::start(setting, variant).await?;
     let mut course = Course { host, client, looked: BTreeMap::new() };
     let mut ran = Ran::default();
-    course.play(scenario, setting.variant, reference, &mut ran).await?;
+    course.play(scenario, variant, reference, &mut ran).await?;
     ran.seen = course.host.watch.take();
     Ok(ran)
 }

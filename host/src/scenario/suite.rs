@@ -1,207 +1,55 @@
-//! Runs scenarios: loads each component once, runs plainly, then with every mishap, and reports.
-//! What the command line calls. Makes a runtime for every run: one thread, virtual time, gone with all that runs on it.
+//! All runs of one scenario: plainly, then with every mishap, several at once; and the report of them.
+//! Called by `stage`. Every run has a runtime of its own: one thread, virtual time, gone with all that ran on it.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
 
-use bytes::Bytes;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::config;
-use crate::digest::Digest;
-use crate::id::Kind;
-use crate::manifest::Manifest;
 use crate::scenario::host::Setting;
-use crate::scenario::recording::{Recording, Replayed, TurnEnd};
+use crate::scenario::recording::Recording;
 use crate::scenario::report::{Failure, Report};
-use crate::scenario::run::{Broken, Ran, run};
+use crate::scenario::run::{self, Broken, Ran};
 use crate::scenario::script::Scenario;
+use crate::scenario::stage::{Error, Options};
 use crate::scenario::variant::{Variant, plan};
-use crate::wasm::{Handler, Sandbox};
 
-/// Instances alive at once in one run.
-const INSTANCES_MAX: u32 = 32;
-/// Largest component, as a host takes it.
-const COMPONENT_BYTES_MAX: usize = 256 << 20;
-/// Components kept loaded: one for each of its settings.
-const LOADED_MAX: usize = 64;
 /// Failing runs of one scenario that are reported; the rest says the same.
 const FAILURES_MAX: usize = 3;
+/// Runs at once.
+const THREADS_MAX: usize = 8;
 
-/// Why scenarios cannot be run.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The sandbox does not start.
-    #[error(transparent)]
-    Sandbox(#[from] crate::wasm::Error),
-    /// A component is refused, as a deploy would refuse it.
-    #[error("the component of kind {kind} is refused: {reason}")]
-    Refused {
-        /// Its kind.
-        kind: Kind,
-        /// What is wrong and what is allowed.
-        reason: String,
-    },
-    /// The scenario has no such run.
-    #[error("{scenario} has no run {variant}: its plain run made {commits} commits in {steps} steps")]
-    NoSuchRun {
-        /// The scenario.
-        scenario: String,
-        /// What was asked for.
-        variant: Variant,
-        /// Commits of its plain run.
-        commits: usize,
-        /// Its steps.
-        steps: usize,
-    },
-    /// A recording that was changed so that it cannot be run.
-    #[error("the recording cannot be run: {reason}")]
-    Recording {
-        /// What is wrong.
-        reason: String,
-    },
-    /// The host does not start or its store fails: a fault of this program.
-    #[error("the host of the scenario failed: {reason}")]
-    Host {
-        /// What it said.
-        reason: String,
-    },
+/// Runs a scenario as the options say.
+pub(super) fn run(
+    scenario: &Scenario,
+    setting: &Setting,
+    options: &Options,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Report, Error> {
+    let mut suite = Suite { scenario, setting, options, report: report(scenario) };
+    progress(0, 1);
+    let plain = once(scenario, setting, Variant::Plain, None)?;
+    suite.absorb(Variant::Plain, None, &plain);
+    if plain.broken.is_some() || options.plain_only {
+        return Ok(suite.report);
+    }
+    let variants = suite.variants(&plain)?;
+    for (variant, ran) in suite.play(&variants, &plain, progress)? {
+        suite.absorb(variant, Some(&plain), &ran);
+    }
+    Ok(suite.report)
 }
 
-impl Error {
-    pub(super) fn host(error: &dyn std::error::Error) -> Self {
-        Self::Host { reason: error.to_string() }
-    }
-}
-
-impl From<crate::backend::Error> for Error {
-    fn from(error: crate::backend::Error) -> Self {
-        Self::host(&error)
-    }
-}
-
-/// A component, as it would be deployed.
-#[derive(Debug, Clone)]
-pub struct Component {
-    /// Whose messages it handles.
-    pub kind: Kind,
-    /// The compiled component.
-    pub bytes: Bytes,
-    /// Its settings, grants and limits.
-    pub manifest: Manifest,
-}
-
-/// How scenarios are run.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// What everything random is made from.
-    pub seed: u64,
-    /// The plain run only.
-    pub plain_only: bool,
-    /// This run only, beside the plain one.
-    pub only: Option<Variant>,
-    /// Keep the last turn of a step, for a recording.
-    pub record: bool,
-    /// Of which step, from 1; none: of the one that fails, else of the last.
-    pub record_step: Option<usize>,
-}
-
-/// Where scenarios are run.
-pub struct Stage {
-    sandbox: Sandbox,
-    loaded: Vec<(Digest, Manifest, Arc<dyn Handler>)>,
-    warnings: Vec<String>,
-}
-
-impl Stage {
-    /// Starts a sandbox. With a folder for compiled code a component is compiled once for all times.
-    ///
-    /// # Errors
-    /// `Sandbox`: the folder or the machine is to be corrected.
-    pub fn new(cache_dir: Option<PathBuf>) -> Result<Self, Error> {
-        let settings = config::Sandbox { instances_max: INSTANCES_MAX, ..config::Sandbox::default() };
-        let sandbox = Sandbox::new(&settings, cache_dir, COMPONENT_BYTES_MAX)?;
-        Ok(Self { sandbox, loaded: Vec::new(), warnings: Vec::new() })
-    }
-
-    /// What the authors of the components should know, though it is no reason to refuse them. Each is told once.
-    pub fn warnings(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.warnings)
-    }
-
-    /// Runs a scenario in all its variants. The first component is the one under test; the others are those of
-    /// `scenario.components`, in their order. `progress` is told how many runs are done, and how many there are.
-    ///
-    /// # Errors
-    /// `Refused`, `NoSuchRun`: the author's to correct. A scenario that fails is no error: the report says so.
-    pub fn test(
-        &mut self,
-        scenario: &Scenario,
-        components: &[Component],
-        options: &Options,
-        progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<Report, Error> {
-        let configs = std::iter::once(&scenario.config).chain(scenario.components.iter().map(|extra| &extra.config));
-        let mut cast = Vec::new();
-        for (component, config) in components.iter().zip(configs) {
-            let mut manifest = component.manifest.clone();
-            manifest.config.extend(config.clone());
-            cast.push((component.kind.clone(), self.load(component, manifest)?));
-        }
-        let (sandbox, seed, keeps) = (self.sandbox.clone(), options.seed, options.record);
-        let mut suite = Suite {
-            scenario,
-            setting: Setting { sandbox, cast, variant: Variant::Plain, seed, keeps },
-            report: report(scenario),
-        };
-        suite.run(options, progress)?;
-        Ok(suite.report)
-    }
-
-    /// Runs a recorded turn alone, with the component as it is now.
-    ///
-    /// # Errors
-    /// `Refused`, `Recording`: the author's to correct.
-    pub fn replay(&mut self, component: &Component, recording: &Recording) -> Result<Replayed, Error> {
-        let handler = self.load(component, recording.manifest.clone())?;
-        let other_component = handler.version() != recording.component;
-        let message = recording.message();
-        let damaged = || Error::Recording { reason: "random_key is not 64 hexadecimal digits".into() };
-        let input = recording.input(&message).ok_or_else(damaged)?;
-        let handled = runtime()?.block_on(async {
-            let mut instance = handler.instance(&recording.actor).await.map_err(|fault| format!("{fault:?}"))?;
-            Ok(instance.handle(input).await)
-        });
-        let ended = TurnEnd::of(&handled.map_err(|reason: String| Error::Host { reason })?);
-        Ok(Replayed { differences: recording.ended.differences(&ended), ended, other_component })
-    }
-
-    /// Checks, compiles and links a component; once for the same settings.
-    fn load(&mut self, component: &Component, manifest: Manifest) -> Result<Arc<dyn Handler>, Error> {
-        let digest = Digest::of(&component.bytes);
-        let known = self.loaded.iter().find(|(known, with, _)| *known == digest && *with == manifest);
-        if let Some((_, _, handler)) = known {
-            return Ok(handler.clone());
-        }
-        let refused = |reason: String| Error::Refused { kind: component.kind.clone(), reason };
-        let load = self.sandbox.load(component.bytes.clone(), Arc::new(manifest.clone()));
-        let loaded = runtime()?.block_on(load).map_err(|refusal| refused(refusal.to_string()))?;
-        for warning in loaded.warnings {
-            if !self.loaded.iter().any(|(known, _, _)| *known == digest) {
-                self.warnings.push(format!("{}: {warning}", component.kind));
-            }
-        }
-        if self.loaded.len() >= LOADED_MAX {
-            self.loaded.remove(0);
-        }
-        self.loaded.push((digest, manifest, loaded.handler.clone()));
-        Ok(loaded.handler)
-    }
-}
-
-/// A runtime for one run: its clock stands still until nobody has anything to do, then it jumps to the next timer.
-fn runtime() -> Result<Runtime, Error> {
+/// A runtime whose clock stands still until nobody has anything to do, then it jumps to the next timer.
+pub(super) fn runtime() -> Result<Runtime, Error> {
     Builder::new_current_thread().enable_time().start_paused(true).build().map_err(|error| Error::host(&error))
+}
+
+fn once(scenario: &Scenario, setting: &Setting, variant: Variant, plain: Option<&Ran>) -> Result<Ran, Error> {
+    runtime()?.block_on(Box::pin(run::run(scenario, setting, variant, plain)))
 }
 
 fn report(scenario: &Scenario) -> Report {
@@ -222,33 +70,23 @@ fn report(scenario: &Scenario) -> Report {
 /// All runs of one scenario.
 struct Suite<'a> {
     scenario: &'a Scenario,
-    setting: Setting,
+    setting: &'a Setting,
+    options: &'a Options,
     report: Report,
 }
 
 impl Suite<'_> {
-    fn run(&mut self, options: &Options, progress: &mut dyn FnMut(usize, usize)) -> Result<(), Error> {
-        let plain = self.once(Variant::Plain, None, options)?;
-        if plain.broken.is_some() || options.plain_only {
-            return Ok(());
-        }
-        let (all, left_out) = plan(&self.scenario.steps, plain.seen.commits.len());
-        let variants = match options.only {
-            Some(Variant::Plain) => Vec::new(),
-            Some(variant) => vec![self.existing(variant, &plain)?],
+    /// The runs that are wanted beside the plain one.
+    fn variants(&mut self, plain: &Ran) -> Result<Vec<Variant>, Error> {
+        match self.options.only {
+            Some(Variant::Plain) => Ok(Vec::new()),
+            Some(variant) => Ok(vec![self.existing(variant, plain)?]),
             None => {
+                let (variants, left_out) = plan(&self.scenario.steps, plain.seen.commits.len());
                 self.report.left_out = left_out;
-                all
-            }
-        };
-        for (done, variant) in variants.iter().enumerate() {
-            progress(done + 1, variants.len() + 1);
-            self.once(*variant, Some(&plain), options)?;
-            if self.report.failures.len() >= FAILURES_MAX {
-                break;
+                Ok(variants)
             }
         }
-        Ok(())
     }
 
     fn existing(&self, variant: Variant, plain: &Ran) -> Result<Variant, Error> {
@@ -262,29 +100,70 @@ impl Suite<'_> {
         if exists { Ok(variant) } else { Err(Error::NoSuchRun { scenario, variant, commits, steps }) }
     }
 
-    fn once(&mut self, variant: Variant, plain: Option<&Ran>, options: &Options) -> Result<Ran, Error> {
-        self.setting.variant = variant;
-        let mut ran = runtime()?.block_on(Box::pin(run(self.scenario, &self.setting, plain)))?;
+    /// Runs variants on several threads, until enough have failed. What is returned is in their order, and does not depend on
+    /// the number of threads: a run is begun only when all before it were, and what is behind the last failure is left out.
+    fn play(
+        &self,
+        variants: &[Variant],
+        plain: &Ran,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Vec<(Variant, Ran)>, Error> {
+        let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS_MAX).min(variants.len());
+        let (next, failures) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let (done, results) = mpsc::channel();
+        let mut ran = BTreeMap::new();
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                let (done, next, failures) = (done.clone(), &next, &failures);
+                scope.spawn(move || {
+                    while failures.load(Ordering::Relaxed) < FAILURES_MAX {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(variant) = variants.get(index) else { return };
+                        let result = once(self.scenario, self.setting, *variant, Some(plain));
+                        let failed = result.as_ref().map_or(true, |ran| ran.broken.is_some());
+                        failures.fetch_add(usize::from(failed), Ordering::Relaxed);
+                        // Whoever listens does so until all have ended.
+                        let _ = done.send((index, *variant, result));
+                    }
+                });
+            }
+            drop(done);
+            for (index, variant, result) in results {
+                ran.insert(index, (variant, result));
+                progress(ran.len() + 1, variants.len() + 1);
+            }
+        });
+        let mut failed = 0;
+        let wanted = ran.into_values().take_while(|(_, result)| {
+            let goes_on = failed < FAILURES_MAX;
+            failed += usize::from(result.as_ref().map_or(true, |ran| ran.broken.is_some()));
+            goes_on
+        });
+        wanted.map(|(variant, result)| Ok((variant, result?))).collect()
+    }
+
+    /// Adds a run to the report.
+    fn absorb(&mut self, variant: Variant, plain: Option<&Ran>, ran: &Ran) {
         self.report.runs += 1;
         if let Some(broken) = &ran.broken {
             self.report.passed = false;
             let failure = self.failure(variant, plain, broken, &ran.seen.log);
             self.report.failures.push(failure);
         }
-        if options.only.unwrap_or(Variant::Plain) == variant {
+        if self.options.only.unwrap_or(Variant::Plain) == variant {
             self.report.log = ran.seen.log.iter().map(|(step, line)| format!("step {}: {line}", step + 1)).collect();
         }
         // The first run that fails has the turn that is wanted; until then, the plain one has.
         let is_first_failure = ran.broken.is_some() && self.report.failures.len() == 1;
-        if options.record && (is_first_failure || variant == Variant::Plain) {
+        if is_first_failure || variant == Variant::Plain {
             let failing = ran.broken.as_ref().map(|broken| broken.step);
-            let wanted = options.record_step.map(|step| step.saturating_sub(1)).or(failing).unwrap_or(usize::MAX);
-            let last = ran.seen.recordings.range(..=wanted).next_back().map(|(step, _)| *step);
-            self.report.recording = last.and_then(|step| ran.seen.recordings.remove(&step)).map(|recording| {
-                Recording { from: format!("{} {}, run {variant}", self.scenario.file, recording.from), ..recording }
+            let wanted = self.options.record_step.map(|step| step.saturating_sub(1)).or(failing).unwrap_or(usize::MAX);
+            let last = ran.seen.recordings.range(..=wanted).next_back();
+            self.report.recording = last.map(|(_, recording)| Recording {
+                from: format!("{} {}, run {variant}", self.scenario.file, recording.from),
+                ..recording.clone()
             });
         }
-        Ok(ran)
     }
 
     fn failure(&self, variant: Variant, plain: Option<&Ran>, broken: &Broken, log: &[(usize, String)]) -> Failure {

@@ -4,6 +4,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
@@ -24,6 +25,8 @@ const SCENARIOS: &str = "scenarios";
 const COMPILED: &str = ".hydra/compiled";
 /// Scenario files of one folder.
 const FILES_MAX: usize = 1_000;
+/// How often the spinner turns.
+const SPINNER_TICK: Duration = Duration::from_millis(100);
 /// Largest scenario file and recording, in bytes.
 const FILE_BYTES_MAX: u64 = 4 << 20;
 
@@ -94,7 +97,7 @@ impl Test {
     /// There is nothing to run, a file has a mistake, or a scenario failed.
     pub(in crate::cli) fn run(self, output: &Output) -> Result<()> {
         let component = Component::find(&self.path, self.kind.as_ref(), self.manifest.as_deref())?;
-        let mut stage = Stage::new(Some(COMPILED.into()))?;
+        let mut stage = stage()?;
         if let Some(file) = &self.replay {
             return self.replay(&mut stage, &component, file, output);
         }
@@ -139,12 +142,9 @@ impl Test {
             record: self.record.is_some(),
             record_step: self.step,
         };
-        let bar = ProgressBar::new(1).with_message(scenario.name.clone());
-        if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {pos} of {len} runs") {
-            bar.set_style(style);
-        }
-        bar.tick();
+        let bar = bar(&scenario.name);
         let report = stage.test(scenario, cast, &options, &mut |done, all| {
+            bar.set_style(style("{msg} {bar:30} {pos} of {len} runs"));
             bar.set_length(u64::try_from(all).unwrap_or(u64::MAX));
             bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));
         });
@@ -242,6 +242,26 @@ impl Test {
         }
         command
     }
+}
+
+/// A stage that keeps compiled code, where that can be written.
+fn stage() -> Result<Stage> {
+    match Stage::new(Some(COMPILED.into())) {
+        Err(scenario::Error::Sandbox(hydra::wasm::Error::Cache { .. })) => Ok(Stage::new(None)?),
+        stage => Ok(stage?),
+    }
+}
+
+/// A spinner while a component compiles, a bar while a scenario runs; nothing when nobody watches.
+fn bar(name: &str) -> ProgressBar {
+    let bar =
+        ProgressBar::new(1).with_message(name.to_owned()).with_style(style("{spinner} {msg}: compiling, {elapsed}"));
+    bar.enable_steady_tick(SPINNER_TICK);
+    bar
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 fn parse(path: &Path) -> Result<Scenario> {
