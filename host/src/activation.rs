@@ -13,11 +13,12 @@ use crate::backend::{Delivery, Error, Queue};
 use crate::bucket::Bucket;
 use crate::callers::{suspend, tell_suspended};
 use crate::commit::{self, Committed, Draft, LoadError, Loaded};
+use crate::crash::{self, Step};
 use crate::digest::Digest;
 use crate::effects::Fault;
 use crate::failure::History;
 use crate::id::{ActorId, Cursor, Seq};
-use crate::late::Earlier;
+use crate::late::{Admitted, Earlier};
 use crate::mailbox::{Waiting, Work};
 use crate::message::{Message, Problem};
 use crate::operator;
@@ -64,15 +65,6 @@ impl From<Error> for Stop {
     fn from(error: Error) -> Self {
         Self::Over(error)
     }
-}
-
-/// Whether a message is still to be handled.
-enum Admitted {
-    Yes,
-    /// It was, or an earlier copy of it.
-    Done,
-    /// Nobody can tell: it ends with this.
-    Dead(Problem),
 }
 
 /// Code in memory for one run, made at the first message that needs it.
@@ -148,6 +140,7 @@ impl Activation {
             if is_all && loaded.record.parked.is_some() {
                 let mut draft = Draft::new(&loaded);
                 draft.unpark();
+                crash::at(Step::BeforeUnpark);
                 self.commit(&loaded, draft, VecDeque::new(), &mut VecDeque::new()).await?;
             } else if is_all {
                 self.bucket.mailboxes().unpark(&self.actor);
@@ -232,7 +225,7 @@ impl Activation {
             let (delivery, origin) = (&waiting.delivery, self.at(waiting.delivery.seq));
             let full =
                 || Problem::new("parked-full", format!("{PARKED_MAX} messages of this actor are parked already"));
-            let dead = match self.admit(waiting, &loaded, &earlier)? {
+            let dead = match earlier.admit(&self.bucket, &loaded.record, waiting)? {
                 Admitted::Done => continue,
                 Admitted::Dead(problem) => Some(problem),
                 Admitted::Yes => draft.record.parked.filter(|parked| parked.count >= PARKED_MAX).map(|_| full()),
@@ -258,31 +251,6 @@ impl Activation {
         self.commit(&loaded, draft, parked, messages).await.map(drop)
     }
 
-    /// Whether a message is still to be handled.
-    fn admit(&self, waiting: &Waiting, loaded: &Loaded, earlier: &Earlier) -> Result<Admitted, Stop> {
-        let (delivery, record) = (&waiting.delivery, &loaded.record);
-        let position = match waiting.parked {
-            Some(_) => record.parked.map(|parked| parked.position),
-            None => record.cursor,
-        };
-        match admit(position, record.committed, self.bucket.id, delivery) {
-            Admission::Behind => Ok(Admitted::Done),
-            Admission::TailLost => {
-                let reason = format!("{} is ahead of its mailbox: the log lost its newest messages", self.actor);
-                Err(Stop::Over(Error::Damaged { reason }))
-            }
-            Admission::LookUp if earlier.has(delivery) => {
-                tracing::info!(actor = %self.actor, seq = delivery.seq.0, "dropped a late copy");
-                Ok(Admitted::Done)
-            }
-            Admission::LookUp if !earlier.complete => {
-                let text = "a copy this late may have been handled before, and the log forgot";
-                Ok(Admitted::Dead(Problem::new("doubtful", text)))
-            }
-            Admission::LookUp | Admission::Handle => Ok(Admitted::Yes),
-        }
-    }
-
     /// One message. None: it is done already, and there is nothing to commit for it.
     async fn handle(
         &mut self,
@@ -297,7 +265,7 @@ impl Activation {
             let settled = Settled::dead_letter(delivery, message, origin, Problem::new(code, text));
             Ok(Some((None, Ended::Settled(Box::new(settled)))))
         };
-        match self.admit(waiting, loaded, earlier)? {
+        match earlier.admit(&self.bucket, &loaded.record, waiting)? {
             Admitted::Done => return Ok(None),
             Admitted::Dead(problem) => return dead(None, &problem.code, problem.text),
             Admitted::Yes => {}

@@ -1,4 +1,5 @@
-//! The samples' own scenarios: every sample that has some passes them, with a crash around every commit.
+//! The samples' own scenarios: every sample in Rust that has some passes them, with a crash around every commit.
+//! Those in other languages are built and run by their own recipes.
 
 use std::path::Path;
 
@@ -14,7 +15,7 @@ fn the_samples_pass_their_scenarios() -> Result<()> {
     let mut tested = 0;
     for entry in std::fs::read_dir(&samples)? {
         let project = entry?.path();
-        if !project.join("scenarios").is_dir() {
+        if !project.join("scenarios").is_dir() || !project.join("Cargo.toml").is_file() {
             continue;
         }
         let name = project.file_name().context("a name")?.to_string_lossy().into_owned();

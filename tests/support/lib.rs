@@ -6,6 +6,7 @@ pub mod faulty;
 pub mod guest;
 pub mod host;
 pub mod http;
+pub mod nats;
 pub mod process;
 pub mod scripted;
 pub mod turns;

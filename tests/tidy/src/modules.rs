@@ -12,6 +12,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
         &[
             "clock",
             "config",
+            "crash",
             "description",
             "digest",
             "effects",
@@ -36,8 +37,8 @@ const LAYERS: [(&str, &[&str]); 10] = [
         &["activation", "bucket", "callers", "commit", "deadletter", "late", "operator", "parking", "tombstone"],
     ),
     ("one host", &["cluster", "inbox", "node"]),
-    // Two ways to use a node: neither knows the other.
-    ("edges", &["http", "scenario"]),
+    // Ways to use a node: none knows another.
+    ("edges", &["http", "ingress", "scenario"]),
 ];
 /// Modules that know fewer others than their layer may.
 const NARROW: [(&str, &[&str]); 2] = [
