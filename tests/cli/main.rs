@@ -1,7 +1,8 @@
-//! The command line without a host: help, usage, settings, and what is said when nobody answers; and, in `dev`, the
-//! one verb that brings its own. Runs the real binary. What a verb does with a host is tested in `e2e`.
+//! The command line without a host: help, usage, settings, and what is said when nobody answers; in `dev` and `scenarios`,
+//! the two verbs that bring their own. Runs the real binary. What a verb does with a host is tested in `e2e`.
 
 mod dev;
+mod scenarios;
 
 use std::path::Path;
 
@@ -11,11 +12,12 @@ use hydra_tests::binary::{self, Ran};
 /// A port that nobody listens on: reserved, and refused at once on loopback.
 const NOBODY: &str = "http://127.0.0.1:1";
 
-const VERBS: [&str; 18] = [
+const VERBS: [&str; 19] = [
     "dev",
     "host",
     "new",
     "build",
+    "test",
     "deploy",
     "rollback",
     "kind",

@@ -9,5 +9,6 @@ mod languages;
 mod project;
 mod refusing;
 mod samples;
+mod scenarios;
 mod store;
 mod versions;

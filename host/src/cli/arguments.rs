@@ -12,7 +12,7 @@ use super::api::{self, Api};
 use super::output::Output;
 use super::{
     actor, bench, build, completions, config, deploy, dev, dlq, doctor, grouped_help, host, kind, new, rollback, send,
-    state, store, tail,
+    state, store, tail, test,
 };
 
 /// An actor host: sandboxed WebAssembly handlers, durable mailboxes, exactly-once effects.
@@ -56,6 +56,7 @@ enum Verb {
     Host(host::Host),
     New(new::New),
     Build(build::Build),
+    Test(test::Test),
     Deploy(deploy::Deploy),
     Rollback(rollback::Rollback),
     #[command(subcommand)]
@@ -99,6 +100,7 @@ impl Cli {
         match &self.verb {
             Verb::Host(verb) => verb.config(),
             Verb::Dev(verb) => verb.config(),
+            Verb::Test(_) => Ok(test::config()),
             _ => {
                 let mut config = Config::default();
                 config.telemetry.log = "warn".into();
@@ -127,6 +129,7 @@ impl Cli {
             Verb::Host(verb) => verb.run(config),
             Verb::Dev(verb) => verb.run(config),
             Verb::New(verb) => verb.run(),
+            Verb::Test(verb) => verb.run(&output),
             Verb::Config(verb) => verb.run(&output),
             Verb::Store(verb) => verb.run(&output),
             Verb::Completions(verb) => verb.run(),
@@ -156,9 +159,13 @@ fn client(verb: Verb, global: &Global, output: &Output) -> Result<()> {
             Verb::Dlq(verb) => verb.run(&api, output).await,
             Verb::Doctor(verb) => verb.run(&api, output).await,
             Verb::Bench(verb) => verb.run(&api, output).await,
-            Verb::Host(_) | Verb::Dev(_) | Verb::New(_) | Verb::Config(_) | Verb::Store(_) | Verb::Completions(_) => {
-                Ok(())
-            }
+            Verb::Host(_)
+            | Verb::Dev(_)
+            | Verb::New(_)
+            | Verb::Test(_)
+            | Verb::Config(_)
+            | Verb::Store(_)
+            | Verb::Completions(_) => Ok(()),
         }
     })
 }

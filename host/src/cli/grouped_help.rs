@@ -11,7 +11,7 @@ use super::arguments::Cli;
 /// Which verb stands under which heading, in the order of a first day.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Run a host", &["dev", "host", "config", "store"]),
-    ("Write and ship handlers", &["new", "build", "deploy", "rollback", "kind"]),
+    ("Write and ship handlers", &["new", "build", "test", "deploy", "rollback", "kind"]),
     ("Talk to actors", &["send", "ask", "actor", "state"]),
     ("Watch and repair", &["tail", "dlq", "doctor", "bench"]),
     ("Your shell", &["completions", "help"]),

@@ -1,6 +1,6 @@
 //! The command line: one file per verb, and what they share.
 //!
-//! `arguments` parses and dispatches. `api` is the only way to a host: every verb but `host`, `dev`, `build`, `new` and `store`
+//! `arguments` parses and dispatches. `api` is the only way to a host: every verb but `host`, `dev`, `build`, `test`, `new` and `store`
 //! talks to it over HTTP. `output` prints: results to standard output, the rest to standard error.
 //! Nothing here is part of the library, and nothing but `host.rs` starts one.
 
@@ -35,6 +35,7 @@ mod signals;
 mod state;
 mod store;
 mod tail;
+mod test;
 
 pub(crate) use arguments::Cli;
 pub(crate) use output::report;

@@ -37,7 +37,8 @@ const LAYERS: [(&str, &[&str]); 10] = [
         &["activation", "bucket", "callers", "commit", "deadletter", "late", "operator", "parking", "tombstone"],
     ),
     ("one host", &["cluster", "inbox", "node"]),
-    ("edges", &["http", "ingress"]),
+    // Ways to use a node: none knows another.
+    ("edges", &["http", "ingress", "scenario"]),
 ];
 /// Modules that know fewer others than their layer may.
 const NARROW: [(&str, &[&str]); 2] = [
@@ -64,8 +65,9 @@ const PURE: [&str; 13] = [
 ];
 /// What a pure module does not contain. A mailbox holds the runtime's permits, but never waits for them.
 const IMPURE: [&str; 4] = ["tokio::", "tracing::", "async fn", ".await"];
-/// Where the binary may name a backend: where a host is put together, and where a stopped one's store is looked at.
-const STARTERS: [&str; 2] = ["host/src/cli/host.rs", "host/src/cli/store.rs"];
+/// Where a backend may be named: where the binary puts a host together, where a stopped one's store is looked at, and where a
+/// scenario gets its own, in memory, which lives as long as one run.
+const STARTERS: [&str; 3] = ["host/src/cli/host.rs", "host/src/cli/store.rs", "host/src/scenario/host.rs"];
 const BACKENDS: [&str; 3] = ["embedded", "memory", "nats"];
 
 /// Modules import downwards, and a new module says where it stands.
