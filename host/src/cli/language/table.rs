@@ -93,7 +93,17 @@ mod tests {
     use super::*;
 
     /// What builds leave in a folder.
-    const LEFTOVERS: [&str; 6] = ["target", "build", "node_modules", "__pycache__", ".venv", ".hydra"];
+    const LEFTOVERS: [&str; 9] = [
+        "target",
+        "build",
+        "node_modules",
+        "__pycache__",
+        ".venv",
+        ".hydra",
+        ".mypy_cache",
+        ".pytest_cache",
+        ".ruff_cache",
+    ];
 
     #[test]
     fn names_are_filled_in() {
