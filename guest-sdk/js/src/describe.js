@@ -4,6 +4,9 @@
  * A schema here is what the example shows, no more: a field that no example has is not in it.
  */
 
+/** Which SDK a component has inside; the version is that of package.json. */
+const SDK = "hydra-sdk-js/0.1.0";
+
 /**
  * @typedef {object} Subject
  * @property {string} about what it does, in a sentence
@@ -18,7 +21,7 @@
  */
 
 /**
- * As the component's `describe` gives it: `{about, subjects: [{subject, about, body, reply}]}`, where `body` and `reply`,
+ * As the component's `describe` gives it: `{sdk, about, subjects: [{subject, about, body, reply}]}`, where `body` and `reply`,
  * if the author gave one, are `{schema, example}`.
  * @param {Description} description
  * @returns {string}
@@ -27,7 +30,7 @@ export function toJson({ about, subjects }) {
   const shownSubjects = Object.entries(subjects).map(([subject, { about, body, reply }]) => {
     return { subject, about, body: shown(body), reply: shown(reply) };
   });
-  return JSON.stringify({ about, subjects: shownSubjects });
+  return JSON.stringify({ sdk: SDK, about, subjects: shownSubjects });
 }
 
 /**

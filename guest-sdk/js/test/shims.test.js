@@ -77,5 +77,5 @@ test("examples become schemas", () => {
     note: {},
   };
   const body = { schema: { type: "object", properties }, example: order };
-  assert.deepEqual(said, { about: "Orders.", subjects: [{ subject: "order", about: "Takes one.", body }] });
+  assert.deepEqual(said, { sdk: "hydra-sdk-js/0.1.0", about: "Orders.", subjects: [{ subject: "order", about: "Takes one.", body }] });
 });

@@ -5,6 +5,9 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+/// How every description begins, so that a host can tell which SDK a component has inside.
+const SDK: &str = concat!("{\"sdk\":\"hydra-sdk-rust/", env!("CARGO_PKG_VERSION"), "\",");
+
 /// The subjects that an actor understands.
 ///
 /// ```
@@ -33,12 +36,12 @@ impl Description {
         self
     }
 
-    /// As the component's `describe` gives it: `{about, subjects: [{subject, about, body, reply}]}`, where `body` and
+    /// As the component's `describe` gives it: `{sdk, about, subjects: [{subject, about, body, reply}]}`, where `body` and
     /// `reply`, if the author gave one, are `{schema, example}`.
     #[must_use]
     pub fn to_json(&self) -> String {
         let subjects: Vec<Value> = self.subjects.iter().map(Subject::to_value).collect();
-        json!({ "about": self.about, "subjects": subjects }).to_string()
+        json!({ "about": self.about, "subjects": subjects }).to_string().replacen('{', SDK, 1)
     }
 }
 

@@ -72,7 +72,8 @@ impl HostMonotonicClock for SinceStart {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        // Never 0, for which Go's runtime takes a broken clock: in virtual time no time passes before an instance starts.
+        u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX).saturating_add(self.resolution())
     }
 }
 

@@ -12,6 +12,9 @@ from typing import Any
 
 from hydra_sdk import json_form
 
+SDK = "hydra-sdk-python/0.1.0"
+"""Which SDK a component has inside; the version is that of pyproject.toml."""
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -53,8 +56,10 @@ class Description:
     subjects: tuple[Subject, ...] = ()
 
     def to_json(self) -> str:
-        """As the host reads it: `{about, subjects: [{subject, about, body, reply}]}`."""
-        return json_form.encode({"about": self.about, "subjects": [_subject(one) for one in self.subjects]}).decode()
+        """As the host reads it: `{sdk, about, subjects: [{subject, about, body, reply}]}`."""
+        return json_form.encode(
+            {"sdk": SDK, "about": self.about, "subjects": [_subject(one) for one in self.subjects]}
+        ).decode()
 
 
 def _subject(subject: Subject) -> dict[str, object]:
