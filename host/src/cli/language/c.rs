@@ -51,5 +51,9 @@ pub(super) const C: Language = Language {
         "wit/actor.wit",
     ),
     #[cfg(test)]
-    origin: Origin { template: "guest-sdk/c/template", sdk: "guest-sdk/c", left_out: &["template", "tests"] },
+    origin: Origin {
+        template: "guest-sdk/c/template",
+        sdk: "guest-sdk/c",
+        left_out: &["conformance", "template", "tests"],
+    },
 };

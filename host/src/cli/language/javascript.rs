@@ -105,6 +105,7 @@ pub(super) const TYPESCRIPT: Language = Language {
 const LEFT_OUT: &[&str] = &[
     ".npmrc",
     "check.sh",
+    "conformance",
     "package-lock.json",
     "template",
     "template-ts",

@@ -68,6 +68,6 @@ pub(super) const PYTHON: Language = Language {
     origin: Origin {
         template: "guest-sdk/python/template",
         sdk: "guest-sdk/python",
-        left_out: &["bindings", "check.sh", "requirements.txt", "template", "tests"],
+        left_out: &["bindings", "check.sh", "conformance", "requirements.txt", "template", "tests"],
     },
 };

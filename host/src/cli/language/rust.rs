@@ -51,6 +51,6 @@ pub(super) const RUST: Language = Language {
     origin: Origin {
         template: "guest-sdk/rust/template",
         sdk: "guest-sdk/rust",
-        left_out: &["Cargo.lock", "template", "tests"],
+        left_out: &["Cargo.lock", "conformance", "template", "tests"],
     },
 };
