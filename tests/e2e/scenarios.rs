@@ -1,30 +1,43 @@
-//! The samples' own scenarios: every sample in Rust that has some passes them, with a crash around every commit.
-//! Those in other languages are built and run by their own recipes.
+//! The scenarios that come with the sources: every sample passes its own, and the actor `conformance` of every language those
+//! that all share; each with a crash around every commit. Builds nothing: what was built is tested.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use hydra_tests::binary;
-use hydra_tests::host::sample;
+use hydra_tests::host::{sample, sample_folder};
+
+/// Runs `hydra test` on a project; compiled code is shared with its neighbours.
+fn passes(project: &Path, scenarios: Option<&Path>) -> Result<()> {
+    let name = project.file_name().context("a name")?.to_string_lossy().into_owned();
+    let mut command = binary::command()?;
+    command.current_dir(env!("CARGO_TARGET_TMPDIR")).args(["test", "--no-build"]);
+    if project.join("Cargo.toml").is_file() {
+        command.arg(sample(&name)?).arg("--manifest").arg(project.join("actor.toml"));
+        command.arg("--scenarios").arg(scenarios.map_or_else(|| project.join("scenarios"), Path::to_path_buf));
+    } else {
+        command.arg(project).args(scenarios.map(|folder| format!("--scenarios={}", folder.display())));
+    }
+    let ran = binary::run(&mut command)?;
+    assert_eq!(ran.code, Some(0), "{}: {}{}", project.display(), ran.stdout, ran.stderr);
+    Ok(())
+}
 
 #[test]
 fn the_samples_pass_their_scenarios() -> Result<()> {
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sample-actors");
-    // Where compiled code may be left.
-    let folder = tempfile::tempdir()?;
-    let mut tested = 0;
-    for entry in std::fs::read_dir(&samples)? {
-        let project = entry?.path();
-        if !project.join("scenarios").is_dir() || !project.join("Cargo.toml").is_file() {
-            continue;
-        }
-        let name = project.file_name().context("a name")?.to_string_lossy().into_owned();
-        let mut command = binary::command()?;
-        command.current_dir(folder.path()).arg("test").arg(sample(&name)?).arg("--no-build");
-        let ran = binary::run(command.arg("--manifest").arg(project.join("actor.toml")))?;
-        assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
-        tested += 1;
-    }
-    assert!(tested >= 4, "only {tested} samples have scenarios");
-    Ok(())
+    let entries = std::fs::read_dir(sample_folder(""))?.collect::<Result<Vec<_>, _>>()?;
+    let mut projects: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
+    projects.retain(|project| project.join("scenarios").is_dir());
+    projects.sort();
+    assert!(projects.len() >= 13, "only these samples have scenarios: {projects:?}");
+    projects.iter().try_for_each(|project| passes(project, None))
+}
+
+#[test]
+fn every_language_passes_the_scenarios_of_all() -> Result<()> {
+    let sdks = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest-sdk");
+    let languages = ["rust", "python", "js", "go", "c"];
+    languages
+        .iter()
+        .try_for_each(|language| passes(&sdks.join(language).join("conformance"), Some(&sdks.join("conformance"))))
 }

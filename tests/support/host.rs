@@ -76,15 +76,12 @@ impl Host {
         told(binary::run(&mut command)?)
     }
 
-    /// Builds a sample of any language with `hydra build`, and deploys it with its manifest.
+    /// Deploys a project of any language with its manifest, as `hydra build` left it.
     ///
     /// # Errors
-    /// Its compiler is missing (`./just languages`), or it is refused.
-    pub fn build_and_deploy(&self, sample_name: &str) -> Result<String> {
-        let folder = sample_folder(sample_name);
-        let folder = folder.to_str().context("a path")?;
-        self.hydra(&["build", folder])?;
-        self.hydra(&["deploy", folder])
+    /// It is not built (`./just samples-all`), its sources have changed since, or it is refused.
+    pub fn deploy_folder(&self, folder: &Path) -> Result<String> {
+        self.hydra(&["deploy", folder.to_str().context("a path")?])
     }
 
     /// Kills it as `kill -9` does, and waits until it is gone.

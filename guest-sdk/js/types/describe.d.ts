@@ -39,7 +39,7 @@ export type Description = {
  * @property {Record<string, Subject>} subjects by name
  */
 /**
- * As the component's `describe` gives it: `{about, subjects: [{subject, about, body, reply}]}`, where `body` and `reply`,
+ * As the component's `describe` gives it: `{sdk, about, subjects: [{subject, about, body, reply}]}`, where `body` and `reply`,
  * if the author gave one, are `{schema, example}`.
  * @param {Description} description
  * @returns {string}

@@ -33,13 +33,13 @@ def project(tmp_path: Path) -> Path:
 def test_the_template_becomes_a_component(project: Path) -> None:
     done = build(project, "handler:Counter")
     assert done.returncode == 0, done.stderr
-    component = project / "target" / "my_actor.wasm"
+    component = project / "build" / "my-actor.wasm"
     assert component.read_bytes().startswith(b"\x00asm\x0d\x00\x01\x00")
-    assert done.stdout.startswith("target/my_actor.wasm: ")
+    assert done.stdout.startswith("build/my-actor.wasm: ")
     assert sorted(path.name for path in project.rglob("*") if path.is_file() and path.suffix != ".pyc") == [
         "actor.toml",
         "handler.py",
-        "my_actor.wasm",
+        "my-actor.wasm",
     ]
 
 

@@ -52,6 +52,7 @@ class Louder(Counter):
 def test_a_description_is_made_of_hints_and_docstrings() -> None:
     said = json.loads(Counter.describe().to_json())
     assert said == {
+        "sdk": "hydra-sdk-python/0.1.0",
         "about": "A number that can be added to.",
         "subjects": [
             {

@@ -96,7 +96,7 @@ def _component(project: Path) -> Path:
     except tomllib.TOMLDecodeError as error:
         raise Mistake(f"{manifest.name}: {error}") from None
     if not isinstance(path, str):
-        raise Mistake(f'{manifest.name}: say where the component goes: component = "target/NAME.wasm"')
+        raise Mistake(f'{manifest.name}: say where the component goes: component = "build/NAME.wasm"')
     return project / path
 
 

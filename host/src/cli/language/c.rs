@@ -32,7 +32,7 @@ pub(super) const C: Language = Language {
         "actor.c",
         "actor.toml",
         "actor_test.c",
-        "scenarios/counter.toml",
+        "scenarios/adds.toml",
     ),
     sdk: files!(
         "guest-sdk/c/" => "hydra-sdk/":

@@ -24,7 +24,7 @@ pub(super) const GO: Language = Language {
         "go.mod",
         "main.go",
         "main_test.go",
-        "scenarios/counter.toml",
+        "scenarios/adds.toml",
     ),
     sdk: files!(
         "guest-sdk/go/" => "hydra-sdk/":

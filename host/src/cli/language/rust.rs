@@ -26,7 +26,7 @@ pub(super) const RUST: Language = Language {
     mark: "Cargo.toml",
     template: files!(
         "guest-sdk/rust/template/" => "":
-        ".gitignore", "Cargo.toml", "Cargo.lock", "README.md", "actor.toml", "src/lib.rs",
+        ".gitignore", "Cargo.toml", "Cargo.lock", "README.md", "actor.toml", "scenarios/adds.toml", "src/lib.rs",
     ),
     sdk: files!(
         "guest-sdk/rust/" => "hydra-sdk/":
