@@ -87,7 +87,7 @@ impl Author {
         assert!(dev.note_with("not built")?.contains("the version before goes on"));
         assert_eq!(run(&["ask", "greeter/alice", "get"])?.stdout, "12");
 
-        std::fs::write(&source, good.replace("add", "plus"))?;
+        std::fs::write(&source, good.replace("\"add\"", "\"plus\""))?;
         dev.note_with("greeter: compiling")?;
         dev.line_with("greeter: version 2")?;
         assert_eq!(run(&["ask", "greeter/alice", "plus", "1"])?.stdout, "13", "the state outlives a build");

@@ -5,6 +5,18 @@ use crate::tree::Tree;
 
 const CONTRACT: &str = "wit/actor.wit";
 const SAMPLES: &str = "sample-actors";
+/// The version of all SDKs.
+const SDK_VERSION: &str = "0.1.0";
+/// Where an SDK says its version, and what stands before it. Rust's components say that of `Cargo.toml`.
+const VERSIONS: [(&str, &str); 7] = [
+    ("guest-sdk/rust/Cargo.toml", "version = \""),
+    ("guest-sdk/python/pyproject.toml", "version = \""),
+    ("guest-sdk/python/src/hydra_sdk/describe.py", "hydra-sdk-python/"),
+    ("guest-sdk/js/package.json", "\"version\": \""),
+    ("guest-sdk/js/src/describe.js", "hydra-sdk-js/"),
+    ("guest-sdk/go/hydra/describe.go", "hydra-sdk-go/"),
+    ("guest-sdk/c/hydra.h", "hydra-sdk-c/"),
+];
 
 /// Every copy of the contract equals it byte for byte.
 #[must_use]
@@ -13,6 +25,18 @@ pub fn contract_copies(tree: &Tree) -> Vec<String> {
     let copies = tree.paths().filter(|path| path.ends_with(".wit") && *path != CONTRACT);
     let other = copies.filter(|path| tree.bytes(path) != Some(contract));
     other.map(|path| format!("{path}: differs from {CONTRACT}: copy it anew")).collect()
+}
+
+/// All SDKs have one version, in what their ecosystems read and in what their components say.
+#[must_use]
+pub fn sdk_versions(tree: &Tree) -> Vec<String> {
+    let complaint = |(path, before): &(&str, &str)| {
+        let text = tree.text(path).unwrap_or_default();
+        let version =
+            text.split_once(before).map_or("none", |(_, rest)| rest.split(['"', '\\']).next().unwrap_or_default());
+        (version != SDK_VERSION).then(|| format!("{path}: its version is {version}, that of the SDKs is {SDK_VERSION}"))
+    };
+    VERSIONS.iter().filter_map(complaint).collect()
 }
 
 /// Every sample actor has a manifest and a line in the table, and the line names a test that exists.
@@ -57,6 +81,12 @@ fn names_a_test(tree: &Tree, row: &str) -> bool {
 mod tests {
     use super::*;
     use crate::assert_none;
+
+    #[test]
+    fn sdks_are_in_step() {
+        assert_none(sdk_versions(&Tree::of_repository().unwrap()));
+        assert_eq!(sdk_versions(&Tree::of(&[("guest-sdk/js/package.json", "\"version\": \"0.2.0\"")])).len(), 7);
+    }
 
     #[test]
     fn copies_of_the_contract_are_equal() {
