@@ -3,7 +3,7 @@
 //! Never logs or shows a secret.
 
 use std::error::Error as _;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,11 +99,11 @@ fn with_creds(
     options: ConnectOptions,
     text: &str,
     setting: &'static str,
-    path: &PathBuf,
+    path: &Path,
 ) -> Result<ConnectOptions, OpenError> {
     // The client's own text could hold a part of the file.
     let reason = "it does not hold a user JWT and an nkey seed, as `nsc generate creds` writes them".to_owned();
-    options.credentials(text).map_err(|_| OpenError::File { setting, path: path.clone(), reason })
+    options.credentials(text).map_err(|_| OpenError::File { setting, path: path.into(), reason })
 }
 
 async fn tls(config: &config::Nats, mut options: ConnectOptions) -> Result<ConnectOptions, OpenError> {
@@ -125,9 +125,9 @@ async fn tls(config: &config::Nats, mut options: ConnectOptions) -> Result<Conne
     Ok(options)
 }
 
-async fn read(setting: &'static str, path: &PathBuf) -> Result<String, OpenError> {
+async fn read(setting: &'static str, path: &Path) -> Result<String, OpenError> {
     let read = tokio::fs::read_to_string(path).await;
-    read.map_err(|error| OpenError::File { setting, path: path.clone(), reason: error.to_string() })
+    read.map_err(|error| OpenError::File { setting, path: path.into(), reason: error.to_string() })
 }
 
 /// The pause before an attempt to connect: none at first, then doubling.
