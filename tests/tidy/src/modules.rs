@@ -65,9 +65,10 @@ const PURE: [&str; 13] = [
 ];
 /// What a pure module does not contain. A mailbox holds the runtime's permits, but never waits for them.
 const IMPURE: [&str; 4] = ["tokio::", "tracing::", "async fn", ".await"];
-/// Where a backend may be named: where the binary puts a host together, where a stopped one's store is looked at, and where a
+/// Where a backend may be named: where the binary puts a host together, where a store is looked at from outside, and where a
 /// scenario gets its own, in memory, which lives as long as one run.
-const STARTERS: [&str; 3] = ["host/src/cli/host.rs", "host/src/cli/store.rs", "host/src/scenario/host.rs"];
+const STARTERS: [&str; 4] =
+    ["host/src/cli/doctor_nats.rs", "host/src/cli/host.rs", "host/src/cli/store.rs", "host/src/scenario/host.rs"];
 const BACKENDS: [&str; 3] = ["embedded", "memory", "nats"];
 
 /// Modules import downwards, and a new module says where it stands.
