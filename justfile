@@ -31,7 +31,7 @@ test-guests: languages
     export PATH="{{ tools }}/bin:$PATH"
     guest-sdk/python/check.sh
     guest-sdk/js/check.sh
-    (cd guest-sdk/go && go vet ./... && go test ./hydra ./hydratest)
+    (cd guest-sdk/go && go vet ./hydra ./hydratest ./conformance && go test ./hydra ./hydratest)
     for sample in counter-go rate-limiter; do (cd "sample-actors/$sample" && go vet . && go test .); done
     export CFLAGS="-Werror -fsanitize=address,undefined -fno-sanitize-recover=all"
     (cd guest-sdk/c && sh test.sh tests/harness.c)
@@ -62,7 +62,7 @@ lint: setup languages
     cargo fmt --all --check
     cargo fmt --all --check --manifest-path {{ samples }}
     cargo fmt --all --check --manifest-path {{ sdk }}
-    @PATH="{{ tools }}/bin:$PATH"; unformatted=$(gofmt -l guest-sdk/go/hydra guest-sdk/go/hydratest guest-sdk/go/conformance sample-actors/*/*.go) && \
+    @PATH="{{ tools }}/bin:$PATH"; unformatted=$("$(go env GOROOT)/bin/gofmt" -l guest-sdk/go/hydra guest-sdk/go/hydratest guest-sdk/go/conformance sample-actors/*/*.go) && \
       test -z "$unformatted" || { echo "lint: gofmt -w $unformatted" >&2; exit 1; }
     cargo clippy --workspace --all-targets -- -D warnings
     cargo clippy --manifest-path {{ sdk }} --workspace --all-targets -- -D warnings

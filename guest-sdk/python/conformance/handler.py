@@ -1,4 +1,4 @@
-"""Does on demand all that an actor can do, as its siblings in other languages do; `../../conformance` says what that is.
+"""Does on demand all that an actor can do, as its siblings in other languages do; `../../conformance` says what.
 
 Deployed by tests only.
 """
