@@ -58,7 +58,9 @@ impl Deploy {
     pub(super) async fn run(self, api: &Api, output: &Output) -> Result<()> {
         let component = Component::find(&self.path, self.kind.as_ref(), self.manifest.as_deref())?;
         let bytes = component.read()?;
-        if Sources::of(&component).is_ok_and(|sources| sources.are_newer(&component)) {
+        // Whoever names a file means it, whatever it was built of.
+        let is_project = component.wasm != self.path;
+        if is_project && Sources::of(&component).is_ok_and(|sources| sources.are_newer(&component)) {
             let Component { kind, .. } = &component;
             bail!("{kind}: its sources have changed since it was built: {} first", component.how_to_build());
         }
