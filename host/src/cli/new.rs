@@ -74,7 +74,7 @@ mod tests {
         for language in language::with_template() {
             let folder = parent.path().join(language.name);
             write(&folder, &kind, language).unwrap();
-            for path in ["hydra-sdk/wit/actor.wit", "hydra-sdk/README.md", "README.md", "actor.toml"] {
+            for path in ["hydra-sdk/README.md", "README.md", "actor.toml", "scenarios/adds.toml"] {
                 assert!(folder.join(path).is_file(), "{}: {path}", language.name);
             }
             let manifest = std::fs::read_to_string(folder.join("actor.toml")).unwrap();
