@@ -267,7 +267,8 @@ pub trait Log: Send + Sync {
     /// Tells whoever follows; forgets it if nobody does. MUST NOT block.
     fn notify(&self, notice: Notice);
 
-    /// Whether anybody may be following a channel: saves building notices for nobody. MAY be true wrongly.
+    /// Whether anybody may be following a channel: saves building notices for nobody. MAY be true wrongly; MAY be false
+    /// for a moment after somebody elsewhere has begun.
     fn is_followed(&self, channel: &str) -> bool;
 
     /// Follows the channels that begin with these words, from now on. A follower that falls behind loses notices.

@@ -38,7 +38,7 @@ impl Streams {
     /// # Errors
     /// `Unavailable`: the server does not tell the time.
     pub(super) async fn start(session: &Session) -> Result<Self, Error> {
-        let (time, notices) = (ServerTime::start(session).await?, Notices::start(session));
+        let (time, notices) = (ServerTime::start(session).await?, Notices::start(session).await?);
         Ok(Self { session: session.clone(), time, notices, openings: Arc::default() })
     }
 
@@ -242,9 +242,8 @@ impl Log for Streams {
         self.notices.notify(notice);
     }
 
-    /// Somebody at another host may be: nobody here knows.
-    fn is_followed(&self, _channel: &str) -> bool {
-        true
+    fn is_followed(&self, channel: &str) -> bool {
+        self.notices.is_followed(channel)
     }
 
     async fn follow(&self, prefix: &str) -> Result<Follow, Error> {
