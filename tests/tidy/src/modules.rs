@@ -36,7 +36,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
         "one actor",
         &["activation", "bucket", "callers", "commit", "deadletter", "late", "operator", "parking", "tombstone"],
     ),
-    ("one host", &["cluster", "inbox", "node"]),
+    ("one host", &["cluster", "inbox", "node", "source"]),
     ("edges", &["http", "ingress"]),
 ];
 /// Modules that know fewer others than their layer may.
