@@ -15,6 +15,7 @@ mod mailboxes;
 mod opening;
 mod provisioning;
 mod server;
+mod sources;
 mod tls;
 mod trouble;
 
