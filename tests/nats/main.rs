@@ -8,6 +8,7 @@ use hydra::backend::nats::{Nats, OpenError, open};
 use hydra::config;
 use hydra_tests::nats::NatsServer;
 
+mod calls;
 mod doctor;
 mod foreign;
 mod host;
