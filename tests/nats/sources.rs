@@ -150,7 +150,7 @@ async fn messages_reach_the_actors_that_subject_header_and_body_name() -> Result
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_hosts_neither_lose_nor_double_nor_reorder() -> Result<()> {
     let mut world = World::direct().await?;
-    let (orders, total) = (7, 6_000_usize);
+    let (orders, total) = (7, 4_000_usize);
     let mut expected: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     let mut acks = Vec::new();
     for number in 1..=total {
@@ -165,7 +165,7 @@ async fn killed_hosts_neither_lose_nor_double_nor_reorder() -> Result<()> {
     for round in 1..=4_u64 {
         let node = world.start(&[BY_ID]).await?;
         // In the middle of the work: while pulls, commits and outboxes are on their way.
-        world.until(BY_ID, |status| status.handed_on >= round * 900).await?;
+        world.until(BY_ID, |status| status.handed_on >= round * 600).await?;
         node.kill();
         nodes.push(node);
     }
