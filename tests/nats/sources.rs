@@ -93,7 +93,10 @@ impl World {
                 last = Some(status);
             }
         };
-        timeout(TOO_LONG, wait).await.unwrap_or_else(|_| Err(anyhow::anyhow!("too long"))).with_context(|| format!("{last:?}"))
+        timeout(TOO_LONG, wait)
+            .await
+            .unwrap_or_else(|_| Err(anyhow::anyhow!("too long")))
+            .with_context(|| format!("{last:?}"))
     }
 
     /// What an order has seen, once it has seen so much.
@@ -264,7 +267,12 @@ async fn a_source_that_is_taken_out_of_the_settings_keeps_its_position() -> Resu
     node.drain(TOO_LONG).await;
     let node = world.start(&[]).await?;
     world.publish("orders.1.created", "c").await?;
-    timeout(TOO_LONG, async { while node.ready().is_err() { tokio::task::yield_now().await } }).await?;
+    timeout(TOO_LONG, async {
+        while node.ready().is_err() {
+            tokio::task::yield_now().await
+        }
+    })
+    .await?;
     ensure!(world.status(BY_ID).await?.lag == Some(1));
     node.drain(TOO_LONG).await;
     let node = world.start(&[BY_ID]).await?;
@@ -273,14 +281,17 @@ async fn a_source_that_is_taken_out_of_the_settings_keeps_its_position() -> Resu
     Ok(())
 }
 
-const SETTINGS: &str = "[[source]]\nstream = \"ORDERS\"\nfilter = \"orders.*.items\"\nto = \"counter/{1}\"\nsubject = \"add\"\n";
+const SETTINGS: &str =
+    "[[source]]\nstream = \"ORDERS\"\nfilter = \"orders.*.items\"\nto = \"counter/{1}\"\nsubject = \"add\"\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_binds_a_stream_and_sees_how_far_it_was_read() -> Result<()> {
     let server = NatsServer::start()?;
     let jetstream = jetstream::new(async_nats::connect(server.url()).await?);
     let subjects = vec!["orders.>".into()];
-    jetstream.create_stream(Config { name: "ORDERS".into(), subjects, allow_direct: true, ..Config::default() }).await?;
+    jetstream
+        .create_stream(Config { name: "ORDERS".into(), subjects, allow_direct: true, ..Config::default() })
+        .await?;
     std::fs::write(server.folder().join("hydra.toml"), SETTINGS)?;
     let host: Host = super::host::start(&server)?;
     host.deploy("counter", "counter", None)?;
@@ -292,9 +303,12 @@ async fn a_user_binds_a_stream_and_sees_how_far_it_was_read() -> Result<()> {
     ensure!(shown[0]["name"] == json!("ORDERS") && shown[0]["position"] == json!(3), "{shown}");
     ensure!(shown[0]["lag"] == json!(0) && shown[0]["trouble"].is_null(), "{shown}");
     let lines = host.hydra(&["source", "ls"])?;
-    ensure!(lines.contains("ORDERS") && lines.contains("handed-on"), "{lines}");
+    ensure!(lines.contains("ORDERS") && lines.contains("HANDED-ON"), "{lines}");
     host.eventually(&["dlq", "ls"], |letters| letters["dead_letters"][0]["actor"] == json!("counter/alice"))?;
     ensure!(host.reply("counter/alice/get", "").await? == json!(7));
+    let found = host.json(&["doctor"])?;
+    let source = found.as_array().and_then(|found| found.iter().find(|one| one["what"] == "source"));
+    ensure!(source.is_some_and(|one| one["verdict"] == "ok"), "{found}");
     let state = host.hydra(&["state", "get", "sys-source/ORDERS"])?;
     ensure!(serde_json::from_str::<Value>(&state)?["seq"] == json!(3), "{state}");
     Ok(())
@@ -305,7 +319,10 @@ fn a_source_needs_nats() -> Result<()> {
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("hydra.toml"), SETTINGS)?;
     let ran = binary::run(binary::command()?.arg("host").current_dir(folder.path()))?;
-    ensure!(ran.code == Some(1) && ran.stderr.contains("embedded store") && ran.stderr.contains("nats.urls"), "{ran:?}");
+    ensure!(
+        ran.code == Some(1) && ran.stderr.contains("embedded store") && ran.stderr.contains("nats.urls"),
+        "{ran:?}"
+    );
     let wrong = SETTINGS.replace("counter/{1}", "counter/{1").replace("filter", "fliter");
     std::fs::write(folder.path().join("hydra.toml"), wrong)?;
     let ran = binary::run(binary::command()?.args(["config", "check"]).current_dir(folder.path()))?;

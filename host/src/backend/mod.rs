@@ -9,8 +9,8 @@ pub mod nats;
 
 mod bounds;
 mod calls;
-mod foreign;
 mod followers;
+mod foreign;
 mod watchers;
 
 pub use calls::{Call, Calls, Verb};

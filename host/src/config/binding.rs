@@ -106,7 +106,8 @@ fn is_filter(filter: &str) -> bool {
     let last = words.len() - 1;
     filter.len() <= STREAM_BYTES_MAX
         && words.iter().enumerate().all(|(at, word)| {
-            let plain = !word.is_empty() && !word.contains(|letter: char| letter.is_whitespace() || letter.is_control());
+            let plain =
+                !word.is_empty() && !word.contains(|letter: char| letter.is_whitespace() || letter.is_control());
             plain && (*word != ">" || at == last)
         })
 }

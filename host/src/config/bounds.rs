@@ -1,8 +1,8 @@
 //! What each setting may be. Pure; asked by `load` once all layers are merged.
 //! Never changes a value: one out of bounds is refused, not clamped.
 
-use super::{binding, nats};
 use super::settings::Config;
+use super::{binding, nats};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;

@@ -137,7 +137,12 @@ impl Awake {
         };
         if let Some(missed) = position.pass_gap(&page, input.now) {
             let (from, to) = (missed.from.0, missed.to.0);
-            tracing::warn!(source = binding.name(), from, to, "a stream was trimmed before it was read: going on behind");
+            tracing::warn!(
+                source = binding.name(),
+                from,
+                to,
+                "a stream was trimmed before it was read: going on behind"
+            );
         }
         let (sends, all) = hand_on(&mut position, binding, &input.message.to, &page);
         let more = !(all && page.complete);

@@ -69,8 +69,9 @@ pub(super) fn map_misfit(binding: &Binding, misfit: &Message) -> Result<Send, Pr
 
 fn too_large(binding: &Binding, seq: Seq, size: usize) -> Problem {
     let stream = &binding.stream;
-    let text =
-        format!("its body is {size} bytes, a message takes {BODY_BYTES_MAX}; it is still in the stream: nats stream get {stream} {seq}");
+    let text = format!(
+        "its body is {size} bytes, a message takes {BODY_BYTES_MAX}; it is still in the stream: nats stream get {stream} {seq}"
+    );
     Problem::new("too-large", text)
 }
 
@@ -171,7 +172,13 @@ mod tests {
     fn message(subject: &str, headers: &[(&str, &str)], body: &str) -> ForeignMessage {
         let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let (seq, time) = (Seq(7), Time(9));
-        ForeignMessage { seq, time, subject: subject.into(), headers: Some(Headers(headers)), body: body.to_owned().into() }
+        ForeignMessage {
+            seq,
+            time,
+            subject: subject.into(),
+            headers: Some(Headers(headers)),
+            body: body.to_owned().into(),
+        }
     }
 
     fn address(binding: &Binding, message: &ForeignMessage) -> Result<String, String> {
@@ -226,7 +233,10 @@ mod tests {
             let Send { to, subject, headers, body } = misfit(&own, &wrong, foreign);
             assert_eq!(headers.check(), Ok(()));
             let id = MessageId::stored("m");
-            map_misfit(binding, &Message { id, to, sender: None, subject, headers, body, reply: None, key: None, trace: None })
+            map_misfit(
+                binding,
+                &Message { id, to, sender: None, subject, headers, body, reply: None, key: None, trace: None },
+            )
         };
         assert_eq!(again(&wrong, &foreign).unwrap_err().code, "no-actor");
         assert_eq!(again(&right, &foreign), map(&right, &foreign));

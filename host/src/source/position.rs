@@ -155,7 +155,11 @@ pub(super) fn resume(
     let Some(kept) = kept else {
         let (start, last) = (binding.start_seq, head.last);
         let is_beyond = start > last.0.saturating_add(1);
-        return if is_beyond { Err(Trouble::BeyondEnd { stream, start, last }) } else { Ok(begin(Seq(start).before())) };
+        return if is_beyond {
+            Err(Trouble::BeyondEnd { stream, start, last })
+        } else {
+            Ok(begin(Seq(start).before()))
+        };
     };
     let is_same = kept.stream == stream && kept.created == head.created;
     let trouble = if kept.stream != stream {

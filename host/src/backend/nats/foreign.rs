@@ -36,7 +36,8 @@ pub(super) async fn read(
         let Some(now) = info(session, stream).await? else { return Ok(None) };
         // Messages of two streams of one name do not mix, and what was trimmed before it was read must not go unseen.
         let is_same = before.created == now.created;
-        let is_trimmed = now.state.first_seq > after.0.saturating_add(1) && now.state.first_seq != before.state.first_seq;
+        let is_trimmed =
+            now.state.first_seq > after.0.saturating_add(1) && now.state.first_seq != before.state.first_seq;
         if is_same && !is_trimmed {
             return Ok(Some(page));
         }

@@ -108,12 +108,8 @@ impl History<'_> {
 
     /// As much of a page as comes, in order; nothing if anything is wrong.
     async fn direct(&self, start: Start, count: usize, bytes: usize) -> Vec<Stored> {
-        let get = Get {
-            next_by_subj: Some(&self.subject),
-            batch: Some(count),
-            max_bytes: Some(bytes),
-            ..Get::from(start)
-        };
+        let get =
+            Get { next_by_subj: Some(&self.subject), batch: Some(count), max_bytes: Some(bytes), ..Get::from(start) };
         let Ok(payload) = serde_json::to_vec(&get) else { return Vec::new() };
         let inbox = self.session.client.new_inbox();
         let Ok(mut answers) = self.session.client.subscribe(inbox.clone()).await else { return Vec::new() };
