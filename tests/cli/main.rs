@@ -11,7 +11,7 @@ use hydra_tests::binary::{self, Ran};
 /// A port that nobody listens on: reserved, and refused at once on loopback.
 const NOBODY: &str = "http://127.0.0.1:1";
 
-const VERBS: [&str; 17] = [
+const VERBS: [&str; 18] = [
     "dev",
     "host",
     "new",
