@@ -12,6 +12,7 @@ mod calls;
 mod doctor;
 mod foreign;
 mod host;
+mod hostile;
 mod mailboxes;
 mod opening;
 mod provisioning;
