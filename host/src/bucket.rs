@@ -87,6 +87,11 @@ impl Oldest {
         lock(&self.here).insert(bucket, oldest);
     }
 
+    /// Whether this host serves a bucket.
+    pub(crate) fn is_here(&self, bucket: BucketId) -> bool {
+        lock(&self.here).contains_key(&bucket)
+    }
+
     /// A bucket is served by somebody else from now on.
     pub(crate) fn forget(&self, bucket: BucketId) {
         lock(&self.here).remove(&bucket);

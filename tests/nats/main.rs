@@ -17,6 +17,7 @@ mod mailboxes;
 mod opening;
 mod provisioning;
 mod server;
+mod sources;
 mod tls;
 mod trouble;
 

@@ -10,9 +10,11 @@ pub mod nats;
 mod bounds;
 mod calls;
 mod followers;
+mod foreign;
 mod watchers;
 
 pub use calls::{Call, Calls, Verb};
+pub use foreign::{ForeignMessage, ForeignPage};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -263,6 +265,24 @@ pub trait Log: Send + Sync {
     /// # Errors
     /// `Unavailable`: try again; never guess.
     async fn find(&self, actor: &ActorId, since: Time, before: Seq, ids: &[MessageId]) -> Result<History, Error>;
+
+    /// Reads a stream that is somebody else's: at most `limit` messages on `filter` behind `after`, in order. With a limit of
+    /// 0 only what the stream is. None: there is no such stream; a store that is Hydra's alone knows none.
+    ///
+    /// LAW: MUST NOT change that stream or whoever else reads it. All messages MUST be of the one that `created` names.
+    /// MUST NOT pass over a message that the stream still has, and MUST name in `first` what it has no more.
+    ///
+    /// # Errors
+    /// `Unavailable`: try again.
+    async fn read_foreign(
+        &self,
+        _stream: &str,
+        _filter: &str,
+        _after: Seq,
+        _limit: usize,
+    ) -> Result<Option<ForeignPage>, Error> {
+        Ok(None)
+    }
 
     /// Tells whoever follows; forgets it if nobody does. MUST NOT block.
     fn notify(&self, notice: Notice);

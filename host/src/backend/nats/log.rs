@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::api::{Failure, ask};
 use super::error::{refused, unanswered};
+use super::foreign;
 use super::frame;
 use super::history::{History, Start, is_complete};
 use super::inbox::{self, Openings};
@@ -18,7 +19,7 @@ use super::session::Session;
 use super::stored::{self, Stored, delivery, message_id};
 use super::time::ServerTime;
 use crate::backend::bounds::check_messages;
-use crate::backend::{self, Appended, Delivery, Error, Follow, Inbox, Log, NewMessage, Notice, Queue};
+use crate::backend::{self, Appended, Delivery, Error, Follow, ForeignPage, Inbox, Log, NewMessage, Notice, Queue};
 use crate::clock::Time;
 use crate::id::{ActorId, BucketId, Epoch, Seq};
 use crate::names::MessageId;
@@ -236,6 +237,17 @@ impl Log for Streams {
         // Asked last, so that a trim meanwhile counts.
         let complete = is_complete(&self.session, &history.stream, since).await?;
         Ok(backend::History { found, complete })
+    }
+
+    async fn read_foreign(
+        &self,
+        stream: &str,
+        filter: &str,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Option<ForeignPage>, Error> {
+        self.session.check()?;
+        foreign::read(&self.session, stream, filter, after, limit).await
     }
 
     fn notify(&self, notice: Notice) {
