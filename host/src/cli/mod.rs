@@ -32,6 +32,7 @@ mod signals;
 mod state;
 mod store;
 mod tail;
+mod transfer;
 
 pub(crate) use arguments::Cli;
 pub(crate) use output::report;
