@@ -8,25 +8,27 @@ use hydra_tests::scripted::{Rig, counter, reply_to};
 
 use crate::world::{empty, export, import, rig_on, worked_on};
 
-/// A small export, made once.
+/// A small export.
+async fn small() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = Rig::new().with("counter", counter());
+    let (node, _) = rig.start().await;
+    for name in ["alice", "bob"] {
+        assert_eq!(reply_to(&node.client(), &format!("counter/{name}"), "add", "1").await, "1");
+    }
+    node.drain(std::time::Duration::from_secs(1)).await;
+    let (file, summary) = export(&rig.backend, folder.path(), "small").await;
+    let bytes = std::fs::read(file).unwrap();
+    assert_eq!((summary.bytes, summary.counts.actors), (bytes.len() as u64, 2));
+    bytes
+}
+
+/// The same, made once.
 fn bytes() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
     BYTES.get_or_init(|| {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
-        let made = runtime.enable_all().start_paused(true).build().unwrap().block_on(async {
-            let folder = tempfile::tempdir().unwrap();
-            let rig = Rig::new().with("counter", counter());
-            let (node, _) = rig.start().await;
-            for name in ["alice", "bob"] {
-                assert_eq!(reply_to(&node.client(), &format!("counter/{name}"), "add", "1").await, "1");
-            }
-            node.drain(std::time::Duration::from_secs(1)).await;
-            let (file, summary) = export(&rig.backend, folder.path(), "small").await;
-            let bytes = std::fs::read(file).unwrap();
-            assert_eq!((summary.bytes, summary.counts.actors), (bytes.len() as u64, 2));
-            bytes
-        });
-        made
+        runtime.enable_all().start_paused(true).build().unwrap().block_on(small())
     })
 }
 
@@ -116,14 +118,15 @@ async fn only_its_owner_can_read_it_and_nothing_is_overwritten() {
 async fn a_file_that_changes_between_check_and_import_leaves_a_store_that_no_host_serves() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
-    std::fs::write(&file, bytes()).unwrap();
+    let bytes = small().await;
+    std::fs::write(&file, &bytes).unwrap();
     let checked = archive::check(&file).unwrap();
-    std::fs::write(&file, &bytes()[..bytes().len() - 1]).unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() - 1]).unwrap();
     let target = empty();
     let error = archive::import(&target, &checked, |_| ()).await.unwrap_err();
     assert!(matches!(error, Error::Damaged { .. }), "{error}");
     assert!(hydra::incarnations::whole(&*target.actors).await.is_err());
-    std::fs::write(&file, bytes()).unwrap();
+    std::fs::write(&file, &bytes).unwrap();
     import(&target, &file).await.unwrap();
     let (node, _) = rig_on(target).start().await;
     assert_eq!(reply_to(&node.client(), "counter/alice", "add", "1").await, "2");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hydra::backend::{Backend, NewMessage, embedded, nats};
 use hydra::client::Operation;
-use hydra::clock::Time;
+use hydra::clock::{Clock, Time};
 use hydra::config::{self, Durability};
 use hydra::deadletter;
 use hydra::id::Seq;
@@ -15,7 +15,7 @@ use hydra::names::{MessageId, Subject};
 use hydra_tests::nats::NatsServer;
 use hydra_tests::scripted::{actor, ask, reply_to};
 
-use crate::world::{Contents, WAITING, contents, export, import, keyed, operate, rig_on, worked_on};
+use crate::world::{Contents, WAITING, contents, export, import, keyed, operate, rig_on, worked_on_at};
 
 /// After so long something that must happen did not.
 const TOO_LONG: Duration = Duration::from_secs(60);
@@ -120,8 +120,10 @@ async fn there_and_back(folder: &Path, first: &Path, expected: &Contents) -> (em
 #[test]
 fn a_store_goes_to_nats_and_back_with_all_that_matters_and_its_actors_go_on() {
     let folder = tempfile::tempdir().unwrap();
+    // Idempotency keys are kept for a day, so it was today.
+    let start = Clock::system(Time(0)).now().minus(Duration::from_secs(120));
     let (first, expected, ids) = paused(async {
-        let (rig, ids) = worked_on(WAITING).await;
+        let (rig, ids) = worked_on_at(start, WAITING).await;
         let (file, _) = export(&rig.backend, folder.path(), "first").await;
         (file, contents(&rig.backend).await, ids)
     });
@@ -143,7 +145,7 @@ fn a_store_goes_to_nats_and_back_with_all_that_matters_and_its_actors_go_on() {
         assert_eq!(reply_to(&client, "counter/alice", "get", "").await, "8");
 
         // What still waited was carried over, so here a copy is known.
-        let copy = late_copy("list/carol", ids[0].clone(), "1", Time(1_700_000_000_000));
+        let copy = late_copy("list/carol", ids[0].clone(), "1", start);
         backend.log.append(vec![copy]).await.unwrap();
         operate(&node, "list/carol", Operation::Resume).await;
         operate(&node, "counter/dave", Operation::Resume).await;

@@ -45,9 +45,17 @@ pub(crate) fn rig_on(backend: Backend) -> Rig {
     rig
 }
 
+/// When the time of a store begins that is carried.
+pub(crate) const START: Time = Time(1_700_000_000_000);
+
 /// An empty store in memory, on tokio's clock.
+pub(crate) fn store_at(start: Time) -> Backend {
+    memory::open(Arc::new(Clock::of_runtime(start)), 4)
+}
+
+/// One to carry to: made later, so its time is not behind.
 pub(crate) fn empty() -> Backend {
-    memory::open(Arc::new(Clock::of_runtime(Time(1_700_000_000_000))), 4)
+    store_at(START.plus(Duration::from_secs(3_600)))
 }
 
 /// A request with an idempotency key.
@@ -74,7 +82,12 @@ pub(crate) async fn pass(span: Duration) {
 /// Has a host work on a store in memory, and end. The ids of the messages that wait for carol come with it.
 /// To be called with paused time.
 pub(crate) async fn worked_on(waiting: u32) -> (Rig, Vec<MessageId>) {
-    let rig = rig_on(empty());
+    worked_on_at(START, waiting).await
+}
+
+/// The same on a store whose time begins then.
+pub(crate) async fn worked_on_at(start: Time, waiting: u32) -> (Rig, Vec<MessageId>) {
+    let rig = rig_on(store_at(start));
     let (node, _) = rig.start().await;
     let client = node.client();
     assert_eq!(ask(&client, keyed("counter/alice", "add", "5")).await.body, "5");

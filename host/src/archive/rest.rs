@@ -36,8 +36,8 @@ where
 /// A store that nobody serves, as far as anybody can see.
 pub(super) struct Unserved<'b> {
     backend: &'b Backend,
-    /// Which write of each ownership row: a host that comes rewrites them.
-    claims: BTreeMap<BucketId, Option<Revision>>,
+    /// Which write of each bucket's ownership row: a host that comes rewrites them. By number, which no import changes.
+    claims: BTreeMap<u16, Option<Revision>>,
 }
 
 impl<'b> Unserved<'b> {
@@ -62,12 +62,12 @@ impl<'b> Unserved<'b> {
     }
 }
 
-async fn claims(backend: &Backend) -> Result<BTreeMap<BucketId, Option<Revision>>, Error> {
+async fn claims(backend: &Backend) -> Result<BTreeMap<u16, Option<Revision>>, Error> {
     let mut claims = BTreeMap::new();
     for bucket in backend.log.buckets() {
         let key = claim_key(bucket);
         let row = patiently(|| backend.actors.get(&key)).await?;
-        claims.insert(bucket, row.map(|row| row.revision));
+        claims.insert(bucket.number, row.map(|row| row.revision));
     }
     Ok(claims)
 }
