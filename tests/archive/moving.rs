@@ -19,6 +19,8 @@ use crate::world::{Contents, WAITING, contents, export, import, keyed, operate, 
 
 /// After so long something that must happen did not.
 const TOO_LONG: Duration = Duration::from_secs(60);
+/// How often it is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 const END: Duration = Duration::from_secs(10);
 
 /// Runs something with tokio's clock paused.
@@ -40,8 +42,9 @@ async fn server_store(server: &NatsServer) -> nats::Nats {
 /// Waits for something that must become true.
 async fn until(mut holds: impl AsyncFnMut() -> bool) {
     let wait = async {
+        let mut looks = tokio::time::interval(LOOK_EVERY);
         while !holds().await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            looks.tick().await;
         }
     };
     tokio::time::timeout(TOO_LONG, wait).await.expect("it did not happen");

@@ -138,11 +138,9 @@ async fn a_store_that_holds_anything_is_left_as_it_is() {
         assert_eq!(contents(&store).await, before);
         assert!(hydra::incarnations::whole(&*store.actors).await.is_ok());
     };
-    for (queue, what) in [
-        (Queue::Inbox, "messages that wait"),
-        (Queue::DeadLetters, "dead letters"),
-        (Queue::Parked, "parked messages"),
-    ] {
+    for (queue, what) in
+        [(Queue::Inbox, "messages that wait"), (Queue::DeadLetters, "dead letters"), (Queue::Parked, "parked messages")]
+    {
         let store = empty();
         store.log.append(vec![message(queue)]).await.unwrap();
         check(store, what).await;

@@ -12,6 +12,7 @@ mod doctor;
 mod foreign;
 mod host;
 mod mailboxes;
+mod moving;
 mod opening;
 mod provisioning;
 mod server;

@@ -83,7 +83,9 @@ pub enum Error {
         actor: ActorId,
     },
     /// A record does not read back. A human must act.
-    #[error("the record of actor {actor} cannot be read: delete it with `hydra actor delete {actor}`, or repair its row")]
+    #[error(
+        "the record of actor {actor} cannot be read: delete it with `hydra actor delete {actor}`, or repair its row"
+    )]
     Record {
         /// Whose.
         actor: ActorId,
@@ -115,7 +117,7 @@ pub enum Error {
         found: String,
     },
     /// There is something in the target.
-    #[error("the store to import into has {what}: import into a new one (another --data, nats.system or nats.region)")]
+    #[error("the store to import into has {what}: import into a new one (another --data or nats.system)")]
     NotEmpty {
         /// What was found first.
         what: &'static str,

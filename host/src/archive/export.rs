@@ -20,7 +20,7 @@ use crate::record::{self, Record, Status};
 use crate::registry::{self, KindEntry};
 
 /// Keys read at once: a store may look through all of them for each page.
-const KEYS: usize = 32_768;
+const KEYS: usize = 65_536;
 /// Rows read at once; a row may be as large as a value.
 const ROWS_AT_ONCE: usize = 64;
 /// Dead letters and parked messages read at once.

@@ -39,17 +39,20 @@ const BEHIND_MAX: Duration = Duration::from_secs(15);
 /// # Errors
 /// See [`Error`]: each says what is in the way. After an error the import can be repeated, and no host starts on the store
 /// before it has ended.
-pub async fn import(
-    backend: &Backend,
-    file: &Checked,
-    told: impl Fn(&Counts) + Send + Sync,
-) -> Result<Summary, Error> {
+pub async fn import(backend: &Backend, file: &Checked, told: impl Fn(&Counts) + Send + Sync) -> Result<Summary, Error> {
     let unserved = Unserved::check(backend).await?;
     let (begun, is_repeated) = begin(backend, file).await?;
     let records = Vec::new();
     let there = DeadLetters { log: &*backend.log, next: Vec::new().into_iter().peekable(), after: Seq(0) };
-    let mut filling =
-        Filling { backend, incarnation: begun.incarnation, is_repeated, records, messages: Vec::new(), bytes: 0, there };
+    let mut filling = Filling {
+        backend,
+        incarnation: begun.incarnation,
+        is_repeated,
+        records,
+        messages: Vec::new(),
+        bytes: 0,
+        there,
+    };
     let (mut reader, mut counts) = (Reader::open(&file.path)?, Counts::default());
     while let Some(entry) = reader.next()? {
         counts.add(&entry);
@@ -218,8 +221,7 @@ impl Filling<'_> {
             let history = patiently(|| log.find(&first.to, Time(0), Seq(u64::MAX), &ids)).await?;
             stored.extend(history.found.into_iter().map(|(id, _)| (first.to.clone(), id)));
         }
-        let is_stored =
-            |message: &NewMessage| stored.iter().any(|(to, id)| *to == message.to && *id == message.id);
+        let is_stored = |message: &NewMessage| stored.iter().any(|(to, id)| *to == message.to && *id == message.id);
         messages.retain(|message| message.queue != Queue::Inbox || !is_stored(message));
         Ok(())
     }

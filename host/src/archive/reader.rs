@@ -68,8 +68,7 @@ impl Reader {
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let file = File::open(path).map_err(Error::file(path))?;
         let (file, digest) = (BufReader::with_capacity(BUFFER_BYTES, file), blake3::Hasher::new());
-        let mut reader =
-            Self { path: path.into(), file, digest, position: 0, start: None, counts: Counts::default() };
+        let mut reader = Self { path: path.into(), file, digest, position: 0, start: None, counts: Counts::default() };
         let not_an_export = |error| match error {
             Error::Damaged { path, .. } => Error::NotAnExport { path },
             other => other,
