@@ -33,6 +33,8 @@ pub(crate) struct Context {
     pub(crate) registry: Arc<Registry>,
     pub(crate) settings: config::Node,
     pub(crate) retention: Duration,
+    /// Until then the store was another one: it was filled from an export. Whatever is older may have been handled there.
+    pub(crate) retired: Option<Time>,
     /// Keys all randomness that guests see.
     pub(crate) secret: [u8; 32],
     /// Records of actors that were active lately. May be stale: the compare-and-swap finds out.

@@ -17,6 +17,7 @@ use crate::client::Client;
 use crate::cluster::{self, Member, Membership, Ownership};
 use crate::config::Config;
 use crate::crash::{self, Step};
+use crate::incarnations;
 use crate::message::Headers;
 use crate::random::Random;
 use crate::registry::Registry;
@@ -62,6 +63,7 @@ impl Node {
     pub async fn start(parts: Parts) -> Result<Self, Error> {
         let Parts { config, backend, registry, guests, random } = parts;
         let (loops, ended) = (TaskTracker::new(), CancellationToken::new());
+        let retired = incarnations::whole(&*backend.actors).await?.until();
         let secret = secret(&backend, &random).await?;
         let boot = data_encoding::HEXLOWER.encode(&random.bytes::<8>()?);
         let me = Member { node: config.node.name.clone(), boot };
@@ -70,6 +72,7 @@ impl Node {
         source::install(&config.source, &backend, &registry).map_err(unnamed)?;
         let context = Arc::new(Context {
             secret,
+            retired,
             retention: Duration::from_secs(config.store.retention_s),
             records: Cache::with_weighter(RECORDS_EXPECTED, config.node.record_cache_bytes, RecordSize),
             memory: Arc::new(Semaphore::new((config.node.mailbox_bytes_max / 1024).min(Semaphore::MAX_PERMITS))),

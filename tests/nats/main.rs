@@ -14,6 +14,7 @@ mod foreign;
 mod host;
 mod hostile;
 mod mailboxes;
+mod moving;
 mod opening;
 mod provisioning;
 mod server;

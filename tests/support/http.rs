@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hydra::backend::{
     Appended, Backend, Blobs, Delivery, Entry, Error, Expect, Follow, History, Inbox, Log, NewMessage, Notice, Put,
-    Queue, Table, Watch,
+    Queue, Standing, Table, Watch,
 };
 use hydra::clock::Time;
 use hydra::config;
@@ -147,6 +147,12 @@ impl Log for Away {
     }
     fn bucket_of(&self, _: &ActorId) -> BucketId {
         BucketId { number: 0, incarnation: 1 }
+    }
+    async fn begin_incarnation(&self, _: u32) -> Result<(), Error> {
+        unavailable()
+    }
+    async fn standing(&self, _: BucketId) -> Result<Standing, Error> {
+        unavailable()
     }
     async fn append(&self, _: Vec<NewMessage>) -> Result<Vec<Appended>, Error> {
         unavailable()

@@ -170,6 +170,15 @@ pub struct History {
     pub complete: bool,
 }
 
+/// Where a bucket's mailbox stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Everything up to here is acknowledged; as `ack` says, it may be told too low, never too high.
+    pub floor: Seq,
+    /// The first message behind the floor; none: nothing waits.
+    pub waiting: Option<Seq>,
+}
+
 /// Best-effort messages, in order of sending: some may be missing.
 pub type Follow = mpsc::Receiver<Notice>;
 
@@ -200,6 +209,23 @@ pub trait Log: Send + Sync {
 
     /// The bucket that an actor's messages go to.
     fn bucket_of(&self, actor: &ActorId) -> BucketId;
+
+    /// Gives all buckets this incarnation, or a higher one that they have already; known by the store's next opening at
+    /// the latest. For a store that was filled from another one, before anybody serves it.
+    ///
+    /// LAW: no message is touched. MUST be durable, and MUST NOT go back.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Unknown`: call again.
+    async fn begin_incarnation(&self, incarnation: u32) -> Result<(), Error>;
+
+    /// Where a bucket stands, without taking it up.
+    ///
+    /// LAW: `waiting` MUST be told of whatever was stored before the call and is not acknowledged.
+    ///
+    /// # Errors
+    /// `Closed`: there is no such bucket. `Unavailable`: try again.
+    async fn standing(&self, bucket: BucketId) -> Result<Standing, Error>;
 
     /// Stores messages and answers in their order.
     ///

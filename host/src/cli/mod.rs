@@ -33,6 +33,7 @@ mod source;
 mod state;
 mod store;
 mod tail;
+mod transfer;
 
 pub(crate) use arguments::Cli;
 pub(crate) use output::report;

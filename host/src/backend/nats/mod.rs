@@ -1,8 +1,8 @@
 //! The store on NATS JetStream: streams for messages, tables for rows, an object store for components. In a call's way:
 //!
 //! - `open`: connects, refuses servers that lack something, makes what is missing, puts the store together and ends it.
-//!   `connect`: the connection and its credentials. `provision`: which streams there must be, and how they differ.
-//!   `session`: what everything below shares. `inspect`: looks all of it over from outside, for `hydra doctor`.
+//!   `connect`: the connection and its credentials. `map`: how the slots are divided. `provision`: which streams
+//!   there must be, and how they differ. `session`: what everything below shares. `inspect`: looks all of it over from outside, for `hydra doctor`.
 //! - `names`: every subject, stream, table, key and consumer; nothing else puts one together.
 //! - `log`: the seam's `Log`. `inbox` opens a bucket, `feed` pulls its messages, `history` reads older ones, `stored` says
 //!   what a stored message is, `notices` tells and follows, `interest` knows what is followed anywhere, `time` knows the servers' time, `api` asks them. `table` (with
@@ -28,6 +28,7 @@ mod inspect;
 mod interest;
 mod listing;
 mod log;
+mod map;
 mod names;
 mod notices;
 mod open;
@@ -41,5 +42,5 @@ mod watch;
 
 pub use error::OpenError;
 pub use inspect::{Report, Rights, Skew, Usage, inspect};
-pub use open::{Nats, open, open_with_window};
+pub use open::{Nats, exists, open, open_with_window};
 pub use provision::Difference;
