@@ -1,5 +1,6 @@
-//! The map of buckets: how the slots of a region are divided, and which incarnation of its buckets this is. One row of the
-//! registry, written by the first host, and again only when the store is filled from another one.
+//! The map of buckets: how the slots of a region are divided, which incarnation of its buckets this is, and whether all of
+//! its streams were made. One row of the registry, written by the first hosts, and again only when the store is filled
+//! from another one.
 //! Read by `open` and `inspect`; never by the host, which asks the seam.
 
 use serde::{Deserialize, Serialize};
@@ -16,26 +17,29 @@ const FORMAT: u32 = 1;
 
 /// The row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct BucketMap {
+pub(super) struct BucketMap {
     format: u32,
     /// Equal shares of the slots.
-    buckets: u16,
+    pub(super) buckets: u16,
     /// Of every bucket.
     #[serde(default = "first_incarnation")]
-    incarnation: u32,
+    pub(super) incarnation: u32,
+    /// All streams were made: one that is missing was lost.
+    #[serde(default)]
+    pub(super) complete: bool,
 }
 
 fn first_incarnation() -> u32 {
     1
 }
 
-/// How many buckets this system has, and of which incarnation. A new system gets `wanted` buckets.
+/// The map of this system. A new system gets `wanted` buckets.
 ///
 /// # Errors
 /// `OpenError::Store`: the row does not read back, or the registry does not serve.
-pub(super) async fn take(registry: &dyn Table, names: &Names, wanted: u16) -> Result<(u16, u32), OpenError> {
+pub(super) async fn take(registry: &dyn Table, names: &Names, wanted: u16) -> Result<BucketMap, OpenError> {
     let key = names.bucket_map();
-    let map = BucketMap { format: FORMAT, buckets: wanted, incarnation: first_incarnation() };
+    let map = BucketMap { format: FORMAT, buckets: wanted, incarnation: first_incarnation(), complete: false };
     let stored = match registry.get(&key).await? {
         Some(entry) => read_row(&key, &entry.value)?,
         None => match registry.put(&key, write(&map).into(), Headers::default(), Expect::Absent, None).await? {
@@ -50,7 +54,20 @@ pub(super) async fn take(registry: &dyn Table, names: &Names, wanted: u16) -> Re
             "the system has its number of buckets already: store.buckets does not count"
         );
     }
-    Ok((stored.buckets, stored.incarnation))
+    Ok(stored)
+}
+
+/// Notes that all streams are there.
+///
+/// # Errors
+/// `OpenError::Store`: the row does not read back, or the registry does not serve.
+pub(super) async fn complete(registry: &dyn Table, names: &Names) -> Result<(), OpenError> {
+    let key = names.bucket_map();
+    let row = registry.get(&key).await?.ok_or_else(|| damaged(&key, "it is gone"))?;
+    let map = BucketMap { complete: true, ..read_row(&key, &row.value)? };
+    // Refused: another host has just noted the same, or raised the incarnation; then the next start notes it.
+    registry.put(&key, write(&map).into(), Headers::default(), Expect::Revision(row.revision), None).await?;
+    Ok(())
 }
 
 /// How many buckets a stored map says there are.
@@ -103,7 +120,7 @@ mod tests {
     #[test]
     fn a_map_from_before_there_were_incarnations_is_the_first() {
         let map = read_row("buckets.local", br#"{"format":1,"buckets":16}"#).unwrap();
-        assert_eq!((map.buckets, map.incarnation), (16, 1));
+        assert_eq!((map.buckets, map.incarnation, map.complete), (16, 1, false));
         assert_eq!(read_row("buckets.local", &write(&map)).unwrap(), map);
         for foreign in [&b"{}"[..], br#"{"format":2,"buckets":16}"#, br#"{"format":1,"buckets":3}"#] {
             assert!(read("buckets.local", foreign).is_err());

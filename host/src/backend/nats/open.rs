@@ -72,11 +72,18 @@ pub async fn open_with_window(
     let mut session =
         Session { client, jetstream, publisher, names, buckets, incarnation, is_replicated, tasks, ended };
     let registry = Rows::new(&session, TableName::Registry).await?;
-    (session.buckets, session.incarnation) = map::take(&registry, &session.names, store.buckets).await?;
+    let map = map::take(&registry, &session.names, store.buckets).await?;
+    (session.buckets, session.incarnation) = (map.buckets, map.incarnation);
     let mut wanted = provision::wanted(&session.names, config, store, session.buckets);
     let of_messages = |stream: &&mut Config| stream.duplicate_window == DEDUPE_WINDOW;
     wanted.iter_mut().filter(of_messages).for_each(|stream| stream.duplicate_window = dedupe_window);
+    if map.complete {
+        provision::refuse_lost(&session.jetstream, &session.names, &wanted).await?;
+    }
     differences.extend(provision::ensure(&session.jetstream, wanted).await?);
+    if !map.complete {
+        map::complete(&registry, &session.names).await?;
+    }
     for one in &differences {
         let Difference { stream, setting, found, wanted, .. } = one;
         tracing::warn!(stream, setting, found, wanted, "a stream is not as the settings say: run hydra doctor");
