@@ -7,27 +7,53 @@ use hydra::crash::Step;
 
 /// Longest wait before a host that is starting is killed.
 const STARTING: Duration = Duration::from_millis(60);
+/// Longest absence of a server that was killed.
+const AWAY: Duration = Duration::from_millis(500);
 /// Most claims that a start makes: one for each bucket.
 const BUCKETS: u64 = 16;
 
-/// What happens to a host.
+/// What happens to hosts, their server, or the way between.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Fault {
-    /// `kill -9` at a random moment.
+    /// `kill -9` of a host at a random moment.
     Kill,
     /// The same, and again while it starts, this much later.
     KillTwice { after: Duration },
     /// It ends itself, as `kill -9` would, when it comes to a step for the n-th time.
     CrashAt { step: Step, nth: u64 },
+    /// `kill -9` of the server, which is away for so long.
+    KillServer { away: Duration },
+    /// `kill -9` of the server and all hosts.
+    KillAll { away: Duration },
+    /// A host stands still for so long, and goes on.
+    Stop { span: Duration },
+    /// A host's connection is cut.
+    Cut,
+    /// Nothing passes between a host and the server, and nobody is told.
+    Silence { span: Duration },
+    /// Everything between a host and the server takes longer.
+    Slow { delay: Duration, span: Duration },
+    /// A host's connection is cut, and what it sent last arrives so much later.
+    Late { after: Duration },
+    /// The server's store is full for so long.
+    Fill { span: Duration },
 }
 
 impl Fault {
     /// Faults of the same name stand in one line of the report.
     pub(crate) fn kind(self) -> String {
         match self {
-            Self::Kill => "kill -9 of the host".into(),
-            Self::KillTwice { .. } => "kill -9, and again while it starts".into(),
+            Self::Kill => "kill -9 of a host".into(),
+            Self::KillTwice { .. } => "kill -9 of a host, and again while it starts".into(),
             Self::CrashAt { step, .. } => format!("crash at {}", step.name()),
+            Self::KillServer { .. } => "kill -9 of the server".into(),
+            Self::KillAll { .. } => "kill -9 of the server and all hosts".into(),
+            Self::Stop { span } => format!("a host stands still for {span:?}"),
+            Self::Cut => "connection cut".into(),
+            Self::Silence { span } => format!("connection silent for {span:?}"),
+            Self::Slow { delay, span } => format!("connection slow by {delay:?} for {span:?}"),
+            Self::Late { after } => format!("connection cut, the last bytes {after:?} late"),
+            Self::Fill { span } => format!("server full for {span:?}"),
         }
     }
 
@@ -37,14 +63,19 @@ impl Fault {
     }
 }
 
-/// So many kills at random moments.
+/// So many kills of hosts at random moments.
 pub(crate) fn kills(count: u64, random: &mut Rng) -> Vec<Fault> {
-    let after = |random: &mut Rng| STARTING.mul_f64(random.f64());
     let kill = |random: &mut Rng| match random.u8(..5) {
-        0 => Fault::KillTwice { after: after(random) },
+        0 => Fault::KillTwice { after: STARTING.mul_f64(random.f64()) },
         _ => Fault::Kill,
     };
     (0..count).map(|_| kill(random)).collect()
+}
+
+/// So many kills of the server, or of everything.
+pub(crate) fn outages(count: u64, all: bool, random: &mut Rng) -> Vec<Fault> {
+    let outage = |away| if all { Fault::KillAll { away } } else { Fault::KillServer { away } };
+    (0..count).map(|_| outage(AWAY.mul_f64(random.f64()))).collect()
 }
 
 /// A step for the first time, and for so many others.

@@ -39,6 +39,19 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Another world's.
+    pub(crate) fn add(&mut self, other: Self) {
+        for (name, Kind { count, slowest, sum }) in other.kinds {
+            let kind = self.kinds.entry(name).or_default();
+            kind.count += count;
+            kind.sum += sum;
+            kind.slowest = kind.slowest.max(slowest);
+        }
+        self.tally.add(other.tally);
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "| fault | times | answered again after, mean | slowest |\n|---|---|---|---|")?;
