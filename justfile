@@ -80,6 +80,10 @@ build: setup
 samples: setup
     cargo build --manifest-path {{ samples }} --workspace --release --target {{ guest }}
 
+# Check, test and build all that is JavaScript and TypeScript: SDK, samples, templates (needs Node.js 20 and npm)
+js:
+    @guest-sdk/js/check.sh
+
 # Measure: turn and commit on their own, then the whole host; flags as for `hydra bench` (release build; takes minutes)
 bench *flags: samples
     cargo bench -p hydra --bench '*'

@@ -44,10 +44,10 @@ enum Place {
     },
     /// The store is none only while it is reopened. Time is the server's own, so it is waited for.
     Nats {
-        store: Option<Nats>,
-        settings: (config::Nats, Store),
+        store: Option<Box<Nats>>,
+        settings: Box<(config::Nats, Store)>,
         /// Killed at the end.
-        _server: NatsServer,
+        _server: Box<NatsServer>,
     },
 }
 
@@ -70,9 +70,9 @@ impl World {
     pub(crate) async fn nats() -> Self {
         let server = NatsServer::start().unwrap();
         let nats = config::Nats { urls: vec![server.url()], ..config::Nats::default() };
-        let settings = (nats, Store { buckets: BUCKETS, ..Store::default() });
-        let store = Some(nats::open_with_window(&settings.0, &settings.1, WINDOW).await.unwrap());
-        Self { place: Place::Nats { store, settings, _server: server } }
+        let settings = Box::new((nats, Store { buckets: BUCKETS, ..Store::default() }));
+        let store = Some(Box::new(nats::open_with_window(&settings.0, &settings.1, WINDOW).await.unwrap()));
+        Self { place: Place::Nats { store, settings, _server: Box::new(server) } }
     }
 
     /// The store.
@@ -94,7 +94,7 @@ impl World {
             }
             Place::Nats { store, settings, _server: _ } => {
                 store.take().unwrap().close().await;
-                *store = Some(nats::open_with_window(&settings.0, &settings.1, WINDOW).await.unwrap());
+                *store = Some(Box::new(nats::open_with_window(&settings.0, &settings.1, WINDOW).await.unwrap()));
             }
         }
         self.backend()

@@ -1,5 +1,5 @@
 //! The NATS backend against real servers: what is refused and how it is said, what is made and what is left alone.
-//! Needs a nats-server (`./just setup`). What every backend must do is in `conformance`.
+//! Needs a nats-server (`./just setup`), the binary and the samples. What every backend must do is in `conformance`.
 
 // So that the lints know: everything here is a test.
 #![cfg(test)]
@@ -8,6 +8,10 @@ use hydra::backend::nats::{Nats, OpenError, open};
 use hydra::config;
 use hydra_tests::nats::NatsServer;
 
+mod doctor;
+mod foreign;
+mod host;
+mod mailboxes;
 mod opening;
 mod provisioning;
 mod server;

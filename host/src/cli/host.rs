@@ -95,7 +95,7 @@ enum Store {
     /// A folder of this machine.
     Embedded(Embedded),
     /// Streams and tables of NATS servers.
-    Nats(Nats),
+    Nats(Box<Nats>),
 }
 
 impl Store {
@@ -104,7 +104,7 @@ impl Store {
         if config.nats.urls.is_empty() {
             return Ok(Self::Embedded(embedded::open(&config.store)?));
         }
-        Ok(Self::Nats(nats::open(&config.nats, &config.store).await?))
+        Ok(Self::Nats(Box::new(nats::open(&config.nats, &config.store).await?)))
     }
 
     fn backend(&self) -> Backend {

@@ -7,7 +7,7 @@ use async_nats::jetstream::response::Response;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::error::{refused, unanswered};
+use super::error::{code, refused, unanswered};
 use crate::backend::Error;
 
 /// Why there is no answer.
@@ -77,6 +77,22 @@ pub(super) struct ConsumerInfo {
 struct Sequences {
     consumer_seq: u64,
     stream_seq: u64,
+}
+
+/// Asks about a consumer. None: there is no such one.
+///
+/// # Errors
+/// `Unavailable`: try again.
+pub(super) async fn consumer_info(
+    jetstream: &Context,
+    stream: &str,
+    consumer: &str,
+) -> Result<Option<ConsumerInfo>, Error> {
+    match ask(jetstream, format!("CONSUMER.INFO.{stream}.{consumer}"), &Nothing {}).await {
+        Ok(info) => Ok(Some(info)),
+        Err(failure) if failure.is(code::CONSUMER_NOT_FOUND) => Ok(None),
+        Err(failure) => Err(failure.into()),
+    }
 }
 
 impl ConsumerInfo {

@@ -3,7 +3,7 @@
 //! Never logs or shows a secret.
 
 use std::error::Error as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,11 +99,11 @@ fn with_creds(
     options: ConnectOptions,
     text: &str,
     setting: &'static str,
-    path: &PathBuf,
+    path: &Path,
 ) -> Result<ConnectOptions, OpenError> {
     // The client's own text could hold a part of the file.
     let reason = "it does not hold a user JWT and an nkey seed, as `nsc generate creds` writes them".to_owned();
-    options.credentials(text).map_err(|_| OpenError::File { setting, path: path.clone(), reason })
+    options.credentials(text).map_err(|_| OpenError::File { setting, path: path.into(), reason })
 }
 
 async fn tls(config: &config::Nats, mut options: ConnectOptions) -> Result<ConnectOptions, OpenError> {

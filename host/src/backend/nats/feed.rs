@@ -17,8 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::api::{ConsumerInfo, ask};
-use super::error::code;
+use super::api::{ConsumerInfo, ask, consumer_info};
 use super::history::{History, Start};
 use super::log::append;
 use super::session::Session;
@@ -324,12 +323,10 @@ pub(super) async fn reset(
     consumer: &str,
     from: Option<Seq>,
 ) -> Result<ConsumerInfo, Error> {
-    let what = format!("CONSUMER.RESET.{stream}.{consumer}");
+    // Asked first: of a consumer that is gone, a server does not say so when it is to be reset.
+    consumer_info(&session.jetstream, stream, consumer).await?.ok_or(Error::Closed)?;
     let payload = from.map_or_else(|| json!({}), |from| json!({ "seq": from.0 }));
-    match ask(&session.jetstream, what, &payload).await {
-        Err(failure) if failure.is(code::CONSUMER_NOT_FOUND) => Err(Error::Closed),
-        answer => Ok(answer?),
-    }
+    Ok(ask(&session.jetstream, format!("CONSUMER.RESET.{stream}.{consumer}"), &payload).await?)
 }
 
 #[cfg(test)]

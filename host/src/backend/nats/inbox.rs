@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::api::{ConsumerInfo, ConsumerNames, Failure, Nothing, ask};
+use super::api::{ConsumerInfo, ConsumerNames, Nothing, ask, consumer_info};
 use super::error::code;
 use super::feed::{Deliveries, Feed, READY_MAX, reset};
 use super::history::stream_info;
@@ -149,13 +149,9 @@ async fn epochs(session: &Session, stream: &str) -> Result<Vec<Epoch>, Error> {
 }
 
 async fn floor_of(session: &Session, stream: &str, epoch: Epoch) -> Result<Seq, Error> {
-    let what = format!("CONSUMER.INFO.{stream}.{}", Names::consumer(epoch));
-    match ask::<ConsumerInfo>(&session.jetstream, what, &Nothing {}).await {
-        Ok(info) => Ok(Seq(info.floor())),
-        // Deleted since its name was read, by an owner that has settled: that one's floor is as high.
-        Err(failure) if failure.is(code::CONSUMER_NOT_FOUND) => Ok(Seq(0)),
-        Err(failure) => Err(failure.into()),
-    }
+    let info = consumer_info(&session.jetstream, stream, &Names::consumer(epoch)).await?;
+    // None: deleted since its name was read, by an owner that has settled: that one's floor is as high.
+    Ok(info.map_or(Seq(0), |info| Seq(info.floor())))
 }
 
 async fn create(session: &Session, stream: &str, consumer: &str, from: Seq) -> Result<ConsumerInfo, Error> {
@@ -185,14 +181,12 @@ impl Reader {
 
     /// Whether our consumer is still there: a later owner deletes it.
     async fn check_consumer(&self) -> Result<(), Error> {
-        let what = format!("CONSUMER.INFO.{}.{}", self.stream(), Names::consumer(self.epoch));
-        match ask::<ConsumerInfo>(&self.session.jetstream, what, &Nothing {}).await {
-            Err(failure) if failure.is(code::CONSUMER_NOT_FOUND) => {
-                self.closed.cancel();
-                Err(Error::Closed)
-            }
-            answer => answer.map(drop).map_err(Failure::into),
+        let consumer = Names::consumer(self.epoch);
+        if consumer_info(&self.session.jetstream, &self.stream(), &consumer).await?.is_none() {
+            self.closed.cancel();
+            return Err(Error::Closed);
         }
+        Ok(())
     }
 
     async fn delete(&self, epoch: Epoch) -> Result<(), Error> {

@@ -28,7 +28,7 @@ pub(super) enum TableName {
     Actors,
     /// Kinds, settings, the map of buckets; of the whole system.
     Registry,
-    /// Living nodes, of the region; in memory.
+    /// Living nodes, of the region.
     Liveness,
 }
 

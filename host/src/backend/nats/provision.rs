@@ -54,10 +54,8 @@ pub(super) fn wanted(names: &Names, config: &config::Nats, store: &config::Store
         max_bytes: bytes(config.actors_bytes_max),
         ..table(names, config, TableName::Actors, "Hydra: records of actors, and who owns which bucket")
     });
-    wanted.push(Config {
-        storage: StorageType::Memory,
-        ..table(names, config, TableName::Liveness, "Hydra: which nodes live")
-    });
+    // Few rows that end by themselves; not in memory, or a server that is started again would have lost the table itself.
+    wanted.push(table(names, config, TableName::Liveness, "Hydra: which nodes live"));
     wanted.push(Config {
         allow_rollup: true,
         // Asked of the leader: what another host has just deployed must be there.
@@ -257,7 +255,7 @@ mod tests {
             assert!(
                 table.max_messages_per_subject == 1 && table.allow_message_ttl && table.discard == DiscardPolicy::New
             );
-            assert_eq!(table.storage == StorageType::Memory, table.name.ends_with("_liveness"));
+            assert_eq!(table.storage, StorageType::File);
         }
     }
 
