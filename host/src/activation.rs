@@ -132,6 +132,13 @@ impl Activation {
     async fn read_parked(&mut self) -> Result<VecDeque<Waiting>, Stop> {
         let loaded = self.load().await?;
         let page = parking::read(&self.bucket, &self.actor, Seq(0)).await?;
+        if loaded.record.parked.is_none() && !page.is_empty() {
+            // If somebody parked them since that record was read, they are no copies: begin anew with what is true now.
+            self.bucket.context.records.remove(&self.actor);
+            if self.load().await?.record.parked.is_some() {
+                return Ok(VecDeque::new());
+            }
+        }
         let (last, is_all) = (page.last().map(|parked| parked.seq), page.len() < parking::PAGE);
         // Without a position all of it are copies that came when the queue was empty already.
         let position = loaded.record.parked.map_or(Seq(u64::MAX), |parked| parked.position.seq);
@@ -405,7 +412,8 @@ impl Activation {
     /// The record, from memory or the store. An actor whose record cannot be read is suspended until a human acts.
     async fn load(&self) -> Result<Loaded, Stop> {
         let records = &self.bucket.context.records;
-        if let Some(loaded) = records.get(&self.actor) {
+        // What was remembered under an earlier claim may be old: others had the bucket since.
+        if let Some(loaded) = records.get(&self.actor).filter(|loaded| loaded.claim == self.bucket.epoch) {
             return Ok(loaded);
         }
         match commit::load(&self.bucket, &self.actor).await {
