@@ -132,16 +132,11 @@ impl Activation {
     async fn read_parked(&mut self) -> Result<VecDeque<Waiting>, Stop> {
         let loaded = self.load().await?;
         let page = parking::read(&self.bucket, &self.actor, Seq(0)).await?;
-        if loaded.record.parked.is_none() && !page.is_empty() {
-            // If somebody parked them since that record was read, they are no copies: begin anew with what is true now.
-            self.bucket.context.records.remove(&self.actor);
-            if self.load().await?.record.parked.is_some() {
-                return Ok(VecDeque::new());
-            }
-        }
         let (last, is_all) = (page.last().map(|parked| parked.seq), page.len() < parking::PAGE);
-        // Without a position all of it are copies that came when the queue was empty already.
-        let position = loaded.record.parked.map_or(Seq(u64::MAX), |parked| parked.position.seq);
+        // Without a position, what stands at or before the cursor are copies that came when the queue was empty already.
+        // Anything behind it was parked by somebody who has written the record since: the commit will find out.
+        let position = loaded.record.parked.map(|parked| parked.position).or(loaded.record.cursor);
+        let position = position.map_or(Seq(0), |position| position.seq);
         let mut messages = parking::first_copies(page, position);
         if messages.is_empty() {
             if is_all && loaded.record.parked.is_some() {

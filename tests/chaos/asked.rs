@@ -1,5 +1,6 @@
 //! What a run was asked to be, by its environment, and how its worlds are run and told of.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -8,13 +9,13 @@ use hydra::crash::Step;
 use tokio::task::JoinSet;
 
 use crate::fault::Fault;
-use crate::report::Report;
+use crate::report::{Progress, Report};
 use crate::world::{Setup, World};
 
 /// Kills of each kind that every change is checked with.
 const KILLS: u64 = 50;
-/// Crashes at each step that every change is checked with, on a store of one host.
-const CRASHES: u64 = 3;
+/// Crashes at each step that every change is checked with.
+const CRASHES: u64 = 2;
 
 /// Seed and length of a run.
 #[derive(Debug, Clone, Copy)]
@@ -43,12 +44,12 @@ impl Asked {
         self.kills / KILLS
     }
 
-    /// At each step, on a store of one host.
+    /// At each step.
     pub(crate) fn crashes(self) -> u64 {
         CRASHES.max(self.kills / Step::ALL.len() as u64)
     }
 
-    /// At each step, where every crash takes seconds.
+    /// At each step, or of anything else, where each takes half a minute.
     pub(crate) fn slow_crashes(self) -> u64 {
         self.longer().max(1)
     }
@@ -65,10 +66,13 @@ impl Asked {
     pub(crate) async fn run(self, test: &str, plans: Plans) -> Result<()> {
         let Self { seed, kills } = self;
         let command = || format!("to repeat it: just chaos --kills {kills} --seed {seed} --only {test}");
+        let faults = plans.iter().flat_map(|(_, rounds)| rounds).map(Vec::len).sum();
+        let progress = Arc::new(Progress::new(test, faults));
         let mut worlds = JoinSet::new();
         for (number, (setup, rounds)) in plans.into_iter().enumerate() {
+            let progress = progress.clone();
             worlds.spawn(async move {
-                let mut world = World::new(&setup, seed + number as u64).await?;
+                let mut world = World::new(&setup, seed + number as u64, progress).await?;
                 for faults in rounds {
                     world.suffer(faults).await?;
                 }

@@ -7,9 +7,6 @@ use anyhow::Result;
 use crate::asked::{Asked, embedded};
 use crate::fault;
 
-/// Of clients that go on while a host is waited for.
-const PACE: Duration = Duration::from_millis(50);
-
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_with_fsync_lose_and_double_nothing() -> Result<()> {
     killed_at_random("kills_with_fsync", "fsync").await
@@ -31,14 +28,4 @@ async fn a_crash_at_any_step_loses_and_doubles_nothing() -> Result<()> {
     let (asked, mut random) = (Asked::of_environment(), Asked::of_environment().random());
     let faults = fault::soon().map(|step| fault::crashes(step, asked.crashes(), &mut random));
     asked.run("embedded::a_crash_at_any_step", vec![(embedded("os", Duration::ZERO), faults.collect())]).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_crash_while_messages_are_parked_or_history_is_trimmed_loses_and_doubles_nothing() -> Result<()> {
-    let (asked, mut random) = (Asked::of_environment(), Asked::of_environment().random());
-    let plan = |steps: &&[_]| {
-        let faults = steps.iter().map(|step| fault::crashes(*step, asked.slow_crashes(), &mut random));
-        (embedded("os", PACE), faults.collect())
-    };
-    asked.run("embedded::a_crash_while", fault::LATE.iter().map(plan).collect()).await
 }

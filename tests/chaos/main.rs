@@ -9,6 +9,7 @@ mod embedded;
 mod fault;
 mod filler;
 mod journals;
+mod late;
 mod letters;
 mod load;
 mod machine;

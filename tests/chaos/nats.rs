@@ -10,44 +10,71 @@ use crate::fault::{self, Fault};
 use crate::world::{Nats, Setup};
 
 /// Worlds of one test, beside each other: most of the time each waits for a lease to end.
-const WORLDS: u64 = 3;
+const WORLDS: u64 = 5;
 /// Of clients that leave room for the other worlds.
-const PACE: Duration = Duration::from_millis(20);
+const PACE: Duration = Duration::from_millis(50);
 /// Of clients that use fewer keys than a record remembers while the last bytes of a connection are late.
 const SLOW: Duration = Duration::from_millis(700);
 /// A host that is silent for a second is gone.
 const SETTINGS: &str = "node.heartbeat_ms = 200\nnode.lease_s = 1\nstore.retention_s = 60\n";
 const SERVER: &str = "jetstream: enabled\nmax_payload: 2MB\n";
+/// What it acknowledged is on disk.
+const SYNCED_SERVER: &str = "jetstream { sync_interval: always }\nmax_payload: 2MB\n";
 /// Full soon.
 const SMALL_SERVER: &str = "jetstream { max_file_store: 64MB }\nmax_payload: 2MB\n";
-/// Longer than a lease, but not than the log's duplicate window.
-const SHORT: Duration = Duration::from_secs(3);
-/// Longer than the window, 30 s.
+/// Longer than the log's duplicate window, 30 s.
 const LONG: Duration = Duration::from_secs(35);
+/// So late that a host has given up what it sent, and another may have done it; still within the duplicate window.
+const LATE: Duration = Duration::from_secs(12);
+/// Of a full server: longer than a lease.
+const FULL: Duration = Duration::from_secs(2);
+/// One in so many kills asked for is a server that is filled: that takes seconds.
+const FILLED_SELDOM: u64 = 10;
 
-fn hosts(pace: Duration) -> Setup {
-    Setup { settings: SETTINGS.into(), on_nats: Some(Nats { hosts: 2, server: SERVER }), pace }
+/// Two hosts on a server that leaves it to the system when to write.
+pub(crate) fn hosts(pace: Duration) -> Setup {
+    on_server(SERVER, pace)
 }
 
-async fn beside_each_other(test: &str, faults: impl Fn(u64, &mut Rng) -> Vec<Fault>) -> Result<()> {
+fn on_server(server: &'static str, pace: Duration) -> Setup {
+    Setup { settings: SETTINGS.into(), on_nats: Some(Nats { hosts: 2, server }), pace }
+}
+
+async fn beside_each_other(
+    test: &str,
+    server: &'static str,
+    faults: impl Fn(u64, &mut Rng) -> Vec<Fault>,
+) -> Result<()> {
     let (asked, mut random) = (Asked::of_environment(), Asked::of_environment().random());
-    let plans: Plans = (0..WORLDS).map(|_| (hosts(PACE), vec![faults(asked.share(WORLDS), &mut random)])).collect();
-    asked.run(test, plans).await
+    let world = |_| (on_server(server, PACE), vec![faults(asked.share(WORLDS), &mut random)]);
+    asked.run(test, (0..WORLDS).map(world).collect()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_of_hosts_lose_and_double_nothing() -> Result<()> {
-    beside_each_other("kills_of_hosts", fault::kills).await
+    beside_each_other("kills_of_hosts_lose", SERVER, fault::kills).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_host_leaves_behind_is_taken_over_and_back() -> Result<()> {
+    beside_each_other("what_a_killed_host", SERVER, |count, _| fault::takeovers(count)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_of_the_server_lose_and_double_nothing() -> Result<()> {
-    beside_each_other("kills_of_the_server", |count, random| fault::outages(count, false, random)).await
+    beside_each_other("kills_of_the_server_lose", SERVER, |count, random| fault::outages(count, false, random)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_of_a_server_that_syncs_lose_and_double_nothing() -> Result<()> {
+    let outages = |count, random: &mut Rng| fault::outages(count, false, random);
+    beside_each_other("kills_of_a_server_that_syncs", SYNCED_SERVER, outages).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_of_hosts_and_server_at_once_lose_and_double_nothing() -> Result<()> {
-    beside_each_other("kills_of_hosts_and_server", |count, random| fault::outages(count, true, random)).await
+    let outages = |count, random: &mut Rng| fault::outages(count, true, random);
+    beside_each_other("kills_of_hosts_and_server", SYNCED_SERVER, outages).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,39 +83,36 @@ async fn a_crash_at_any_step_loses_and_doubles_nothing() -> Result<()> {
     let mut plans: Plans = (0..WORLDS).map(|_| (hosts(PACE), Vec::new())).collect();
     for (number, step) in fault::soon().enumerate() {
         let worlds = plans.len();
-        plans[number % worlds].1.push(fault::crashes(step, asked.slow_crashes(), &mut random));
+        plans[number % worlds].1.push(fault::crashes(step, asked.crashes(), &mut random));
     }
     asked.run("nats::a_crash_at_any_step", plans).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_stood_still_finds_out_that_it_was_replaced() -> Result<()> {
-    let asked = Asked::of_environment();
-    let stops = |span, count| vec![Fault::Stop { span }; count];
-    let plans = vec![(hosts(PACE), vec![stops(SHORT, 8)]), (hosts(SLOW), vec![stops(LONG, 1)])];
+    let (asked, mut random) = (Asked::of_environment(), Asked::of_environment().random());
+    let short = |_| (hosts(PACE), vec![fault::halts(asked.share(WORLDS), &mut random)]);
+    let mut plans: Plans = (0..WORLDS).map(short).collect();
+    let long = Fault::Stop { span: LONG };
+    plans.push((hosts(SLOW), (0..asked.slow_crashes()).map(|_| vec![long]).collect()));
     asked.run("a_host_that_stood_still", plans).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_connection_loses_and_doubles_nothing() -> Result<()> {
-    let asked = Asked::of_environment();
-    let (delay, span) = (Duration::from_millis(50), SHORT);
-    let broken = vec![
-        Fault::Cut,
-        Fault::Silence { span },
-        Fault::Cut,
-        Fault::Slow { delay, span },
-        Fault::Cut,
-        Fault::Silence { span: 4 * SHORT },
-    ];
-    let late = vec![Fault::Late { after: 4 * SHORT }, Fault::Late { after: LONG }, Fault::Late { after: LONG }];
-    let plans = vec![(hosts(PACE), vec![broken]), (hosts(SLOW), vec![late])];
+    let (asked, mut random) = (Asked::of_environment(), Asked::of_environment().random());
+    let broken = |_| (hosts(PACE), vec![fault::breaks(asked.share(WORLDS), &mut random)]);
+    let mut plans: Plans = (0..WORLDS).map(broken).collect();
+    let late = vec![Fault::Late { after: LATE }, Fault::Late { after: LONG }, Fault::Late { after: LONG }];
+    plans.push((hosts(SLOW), vec![late; usize::try_from(asked.slow_crashes())?]));
     asked.run("a_broken_connection", plans).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_server_loses_and_doubles_nothing() -> Result<()> {
     let asked = Asked::of_environment();
-    let small = Setup { on_nats: Some(Nats { hosts: 2, server: SMALL_SERVER }), ..hosts(PACE) };
-    asked.run("a_full_server", vec![(small, vec![vec![Fault::Fill { span: SHORT }; 2]])]).await
+    let fills = usize::try_from(asked.kills.div_ceil(FILLED_SELDOM))?;
+    asked
+        .run("a_full_server", vec![(on_server(SMALL_SERVER, PACE), vec![vec![Fault::Fill { span: FULL }; fills]])])
+        .await
 }

@@ -1,6 +1,7 @@
 //! A network between a host and its NATS server that a test breaks: cut, silent, slow, or with a part of the stream that
 //! arrives long after its sender has gone. Every connection passes through; nothing is read but bytes.
 
+use std::fmt;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -17,14 +18,38 @@ const KEPT_BACK: Duration = Duration::from_millis(300);
 /// Bytes passed on at once.
 const CHUNK: usize = 64 << 10;
 
+/// Where bytes do not pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Both,
+    ToServer,
+    FromServer,
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Both => "both ways",
+            Self::ToServer => "to the server",
+            Self::FromServer => "from the server",
+        })
+    }
+}
+
 /// How bytes pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pace {
     Open,
-    /// Nothing passes; nobody is told.
-    Silent,
+    /// Nothing passes this way; nobody is told.
+    Silent(Way),
     /// Each chunk takes so long.
     Slow(Duration),
+}
+
+impl Pace {
+    fn is_silent(self, way: Way) -> bool {
+        self == Self::Silent(Way::Both) || self == Self::Silent(way)
+    }
 }
 
 /// What all connections obey.
@@ -77,14 +102,19 @@ impl Proxy {
         self.orders.send_modify(|orders| orders.cut += 1);
     }
 
-    /// Nothing passes any more, or everything does again.
-    pub(crate) fn silence(&self, silent: bool) {
-        self.orders.send_modify(|orders| orders.pace = if silent { Pace::Silent } else { Pace::Open });
+    /// Nothing passes this way any more.
+    pub(crate) fn silence(&self, way: Way) {
+        self.orders.send_modify(|orders| orders.pace = Pace::Silent(way));
     }
 
-    /// Each chunk takes so long; none: no longer.
-    pub(crate) fn slow(&self, delay: Option<Duration>) {
-        self.orders.send_modify(|orders| orders.pace = delay.map_or(Pace::Open, Pace::Slow));
+    /// Each chunk takes so long.
+    pub(crate) fn slow(&self, delay: Duration) {
+        self.orders.send_modify(|orders| orders.pace = Pace::Slow(delay));
+    }
+
+    /// Everything passes again.
+    pub(crate) fn open(&self) {
+        self.orders.send_modify(|orders| orders.pace = Pace::Open);
     }
 
     /// Cuts all connections; what hosts sent last arrives so much later. New connections pass.
@@ -119,8 +149,8 @@ async fn connection(client: TcpStream, server: u16, orders: watch::Receiver<Orde
     let order = tokio::select! {
         biased;
         order = changes.wait_for(ordered) => order.map(|orders| *orders).ok(),
-        () = pass(&mut from_client, &mut to_server, orders.clone()) => None,
-        () = pass(&mut from_server, &mut to_client, orders.clone()) => None,
+        () = pass(&mut from_client, &mut to_server, Way::ToServer, orders.clone()) => None,
+        () = pass(&mut from_server, &mut to_client, Way::FromServer, orders.clone()) => None,
     };
     let Some(Orders { late: (number, after), .. }) = order else { return };
     if number == began.late.0 {
@@ -142,11 +172,12 @@ async fn connection(client: TcpStream, server: u16, orders: watch::Receiver<Orde
 async fn pass(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
+    way: Way,
     orders: watch::Receiver<Orders>,
 ) {
     let (mut orders, mut chunk) = (orders, vec![0; CHUNK]);
     while let Ok(count) = from.read(&mut chunk).await {
-        if count == 0 || orders.wait_for(|orders| orders.pace != Pace::Silent).await.is_err() {
+        if count == 0 || orders.wait_for(|orders| !orders.pace.is_silent(way)).await.is_err() {
             return;
         }
         let pace = orders.borrow().pace;

@@ -3,6 +3,7 @@
 //! answered again.
 
 use std::future::pending;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -19,8 +20,8 @@ use crate::filler::Filler;
 use crate::journals;
 use crate::load::Load;
 use crate::machine::{Machine, deploy};
-use crate::proxy::Proxy;
-use crate::report::Report;
+use crate::proxy::{Proxy, Way};
+use crate::report::{Progress, Report};
 
 const SAMPLES: [&str; 3] = ["transfer", "counter", "poison"];
 
@@ -52,6 +53,7 @@ pub(crate) struct World {
     urls: watch::Sender<Vec<String>>,
     random: Rng,
     load: Load,
+    progress: Arc<Progress>,
     report: Report,
     /// Holds the hosts' folders.
     _folder: TempDir,
@@ -62,7 +64,7 @@ impl World {
     ///
     /// # Errors
     /// It cannot be set up.
-    pub(crate) async fn new(setup: &Setup, seed: u64) -> Result<Self> {
+    pub(crate) async fn new(setup: &Setup, seed: u64, progress: Arc<Progress>) -> Result<Self> {
         let Setup { settings, on_nats, pace } = setup;
         let folder = tempfile::tempdir()?;
         let (mut hosts, mut proxies, mut server) = (Vec::new(), Vec::new(), None);
@@ -93,7 +95,7 @@ impl World {
         let (urls, served) = watch::channel(hosts.iter().filter_map(Machine::url).map(Into::into).collect());
         let load = Load::new(Caller::new(served, *pace)?).await?;
         let (random, report) = (Rng::with_seed(seed), Report::default());
-        Ok(Self { hosts, server, proxies, urls, random, load, report, _folder: folder })
+        Ok(Self { hosts, server, proxies, urls, random, load, progress, report, _folder: folder })
     }
 
     /// Lets clients work while one fault follows the other; at the end, all must be as promised.
@@ -106,6 +108,7 @@ impl World {
             let began = self.perform(fault).await.with_context(|| format!("{fault:?}"))?;
             self.load.caller.wait_for_everybody().await.with_context(|| format!("after {fault:?}"))?;
             self.report.note(fault.kind(), began.elapsed());
+            self.progress.survived();
         }
         for proxy in &self.proxies {
             proxy.nothing_late().await;
@@ -143,6 +146,12 @@ impl World {
                 self.hosts[which].kill()?;
                 self.hosts[which].start()?;
             }
+            Fault::TakeOver { host } => {
+                self.hosts[host].kill()?;
+                self.tell();
+                self.load.caller.wait_for_everybody().await.context("the other host does not go on")?;
+                self.hosts[host].start()?;
+            }
             Fault::CrashAt { step, nth } => {
                 self.crash(which, &format!("{}:{nth}", step.name()), fault.needs_a_drain()).await?;
                 began = Instant::now();
@@ -168,15 +177,21 @@ impl World {
                 self.hosts[which].resume(url)?;
             }
             Fault::Cut => self.proxies[which].cut(),
-            Fault::Silence { span } => {
-                self.proxies[which].silence(true);
+            Fault::Silence { way, span } => {
+                self.proxies[which].silence(way);
                 wait(span).await;
-                self.proxies[which].silence(false);
+                self.proxies[which].open();
+            }
+            Fault::Unheard { span } => {
+                self.proxies[which].silence(Way::FromServer);
+                wait(span).await;
+                self.proxies[which].cut();
+                self.proxies[which].open();
             }
             Fault::Slow { delay, span } => {
-                self.proxies[which].slow(Some(delay));
+                self.proxies[which].slow(delay);
                 wait(span).await;
-                self.proxies[which].slow(None);
+                self.proxies[which].open();
             }
             Fault::Late { after } => self.proxies[which].delay_the_last(after),
             Fault::Fill { span } => {
