@@ -55,8 +55,13 @@ impl Asked {
     }
 
     /// Kills of each of so many worlds.
-    pub(crate) fn share(self, worlds: u64) -> u64 {
-        self.kills.div_ceil(worlds)
+    pub(crate) fn share(self, worlds: usize) -> u64 {
+        self.kills.div_ceil(worlds as u64)
+    }
+
+    /// Of what is no kill and takes seconds: half as many.
+    pub(crate) fn long_share(self, worlds: usize) -> u64 {
+        self.share(2 * worlds)
     }
 
     /// Runs worlds beside each other, and tells of all of them together.

@@ -18,7 +18,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// Wait before a host that did not take a message is asked again, unless hosts change before.
 const AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// How long one try waits for an outcome.
-const TRY: Duration = Duration::from_secs(5);
+const TRY: Duration = Duration::from_secs(2);
 
 /// How a message ended.
 pub(crate) struct Outcome {

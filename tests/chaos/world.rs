@@ -127,7 +127,7 @@ impl World {
         Ok(self.report)
     }
 
-    /// Does it, and puts everything right again. When clients were left alone by it.
+    /// Does it, and puts everything right again. Since when clients should be answered again.
     async fn perform(&mut self, fault: Fault) -> Result<Instant> {
         self.moment().await?;
         let which = self.random.usize(..self.hosts.len());
@@ -173,30 +173,30 @@ impl World {
             Fault::Stop { span } => {
                 let url = self.hosts[which].stop()?;
                 self.tell();
-                wait(span).await;
+                began = wait(span).await;
                 self.hosts[which].resume(url)?;
             }
             Fault::Cut => self.proxies[which].cut(),
             Fault::Silence { way, span } => {
                 self.proxies[which].silence(way);
-                wait(span).await;
+                began = wait(span).await;
                 self.proxies[which].open();
             }
             Fault::Unheard { span } => {
                 self.proxies[which].silence(Way::FromServer);
-                wait(span).await;
+                began = wait(span).await;
                 self.proxies[which].cut();
                 self.proxies[which].open();
             }
             Fault::Slow { delay, span } => {
                 self.proxies[which].slow(delay);
-                wait(span).await;
+                began = wait(span).await;
                 self.proxies[which].open();
             }
             Fault::Late { after } => self.proxies[which].delay_the_last(after),
             Fault::Fill { span } => {
                 let filler = Filler::fill(&self.server()?.url()).await?;
-                wait(span).await;
+                began = wait(span).await;
                 filler.free().await?;
             }
         }
@@ -241,7 +241,9 @@ impl World {
     }
 }
 
-/// Lets time pass. Not a wait for anything: how long it lasts is what a fault is about, or chance decides it.
-async fn wait(span: Duration) {
+/// Lets time pass, and tells when it has. Not a wait for anything: how long it lasts is what a fault is about, or chance
+/// decides it.
+async fn wait(span: Duration) -> Instant {
     let _ = tokio::time::timeout(span, pending::<()>()).await;
+    Instant::now()
 }
