@@ -22,9 +22,12 @@ const SERVERS: [&str; 2] =
     ["jetstream { sync_interval: always }\nmax_payload: 2MB\n", "jetstream: enabled\nmax_payload: 2MB\n"];
 /// Full soon.
 const SMALL_SERVER: &str = "jetstream { max_file_store: 64MB }\nmax_payload: 2MB\n";
-/// Longer than the log's duplicate window, 30 s.
-const LONG: Duration = Duration::from_secs(35);
-/// So late that a host has given up what it sent, and another may have done it; still within the duplicate window.
+/// Half of what hosts would make it, so that the test need not wait for so long. Above the 10 s from which on late copies
+/// are looked up.
+const WINDOW: Duration = Duration::from_secs(15);
+/// Longer than the window.
+const LONG: Duration = Duration::from_secs(20);
+/// So late that a host has given up what it sent, and another may have done it; still within the window.
 const LATE: Duration = Duration::from_secs(12);
 /// Of a full server: longer than a lease.
 const FULL: Duration = Duration::from_secs(2);
@@ -37,7 +40,13 @@ pub(crate) fn hosts(pace: Duration) -> Setup {
 }
 
 fn on_server(server: &'static str, pace: Duration) -> Setup {
-    Setup { settings: SETTINGS.into(), on_nats: Some(Nats { hosts: 2, server }), pace }
+    Setup { settings: SETTINGS.into(), on_nats: Some(Nats { hosts: 2, server, window: None }), pace }
+}
+
+/// Two hosts whose messages come again behind the duplicate window.
+fn forgetful_hosts() -> Setup {
+    let nats = Nats { hosts: 2, server: SERVERS[0], window: Some(WINDOW) };
+    Setup { settings: SETTINGS.into(), on_nats: Some(nats), pace: SLOW }
 }
 
 async fn beside_each_other(test: &str, faults: impl Fn(u64, &mut Rng) -> Vec<Fault>) -> Result<()> {
@@ -84,7 +93,7 @@ async fn a_host_that_stood_still_finds_out_that_it_was_replaced() -> Result<()> 
     let short = |_| (hosts(PACE), vec![fault::halts(asked.long_share(WORLDS), &mut random)]);
     let mut plans: Plans = (0..WORLDS).map(short).collect();
     let long = Fault::Stop { span: LONG };
-    plans.push((hosts(SLOW), (0..asked.slow_crashes()).map(|_| vec![long]).collect()));
+    plans.push((forgetful_hosts(), (0..asked.slow_crashes()).map(|_| vec![long]).collect()));
     asked.run("a_host_that_stood_still", plans).await
 }
 
@@ -94,7 +103,7 @@ async fn a_broken_connection_loses_and_doubles_nothing() -> Result<()> {
     let broken = |_| (hosts(PACE), vec![fault::breaks(asked.long_share(WORLDS), &mut random)]);
     let mut plans: Plans = (0..WORLDS).map(broken).collect();
     let late = vec![Fault::Late { after: LATE }, Fault::Late { after: LONG }, Fault::Late { after: LONG }];
-    plans.push((hosts(SLOW), vec![late; usize::try_from(asked.slow_crashes())?]));
+    plans.push((forgetful_hosts(), vec![late; usize::try_from(asked.slow_crashes())?]));
     asked.run("a_broken_connection", plans).await
 }
 

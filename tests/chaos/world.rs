@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use async_nats::jetstream::{self, stream};
 use fastrand::Rng;
 use hydra_tests::host::sample;
 use hydra_tests::nats::NatsServer;
@@ -23,6 +24,10 @@ use crate::machine::{Machine, deploy};
 use crate::proxy::{Proxy, Way};
 use crate::report::{Progress, Report};
 
+/// Compiled code of all worlds and runs.
+const COMPILED: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/chaos-compiled");
+/// As many as a host makes.
+const BUCKETS: u16 = 16;
 const SAMPLES: [&str; 3] = ["transfer", "counter", "poison"];
 
 /// What a world begins with.
@@ -42,6 +47,8 @@ pub(crate) struct Nats {
     pub(crate) hosts: usize,
     /// The server's configuration.
     pub(crate) server: &'static str,
+    /// The duplicate window of the buckets' streams, if not as hosts make them.
+    pub(crate) window: Option<Duration>,
 }
 
 /// Hosts, their store, and their clients.
@@ -66,19 +73,16 @@ impl World {
     /// It cannot be set up.
     pub(crate) async fn new(setup: &Setup, seed: u64, progress: Arc<Progress>) -> Result<Self> {
         let Setup { settings, on_nats, pace } = setup;
+        let settings = format!("sandbox.cache_dir = {COMPILED:?}\n{settings}");
         let folder = tempfile::tempdir()?;
         let (mut hosts, mut proxies, mut server) = (Vec::new(), Vec::new(), None);
         match on_nats {
-            None => hosts.push(Machine::new(folder.path().join("host"), settings)?),
+            None => hosts.push(Machine::new(folder.path().join("host"), &settings)?),
             Some(nats) => {
                 let started = block_in_place(|| NatsServer::start_with(nats.server))?;
                 for number in 0..nats.hosts {
                     let proxy = Proxy::to(started.port()).await?;
-                    let more = format!(
-                        "node.name = \"host-{number}\"\nnats.urls = [{:?}]\nsandbox.cache_dir = {:?}\n",
-                        proxy.url(),
-                        folder.path().join("compiled")
-                    );
+                    let more = format!("node.name = \"host-{number}\"\nnats.urls = [{:?}]\n", proxy.url());
                     let place = folder.path().join(format!("host-{number}"));
                     hosts.push(Machine::new(place, &format!("{more}{settings}"))?);
                     proxies.push(proxy);
@@ -87,6 +91,9 @@ impl World {
             }
         }
         hosts.iter_mut().try_for_each(Machine::start)?;
+        if let (Some(Nats { window: Some(window), .. }), Some(server)) = (on_nats, &server) {
+            set_window(&server.url(), *window).await?;
+        }
         let journal = folder.path().join("journal.wasm");
         std::fs::write(&journal, journals::component())?;
         let url = hosts.first().and_then(Machine::url).context("a host")?;
@@ -176,24 +183,9 @@ impl World {
                 began = wait(span).await;
                 self.hosts[which].resume(url)?;
             }
-            Fault::Cut => self.proxies[which].cut(),
-            Fault::Silence { way, span } => {
-                self.proxies[which].silence(way);
-                began = wait(span).await;
-                self.proxies[which].open();
+            Fault::Cut | Fault::Silence { .. } | Fault::Unheard { .. } | Fault::Slow { .. } | Fault::Late { .. } => {
+                began = break_connection(&self.proxies[which], fault).await;
             }
-            Fault::Unheard { span } => {
-                self.proxies[which].silence(Way::FromServer);
-                began = wait(span).await;
-                self.proxies[which].cut();
-                self.proxies[which].open();
-            }
-            Fault::Slow { delay, span } => {
-                self.proxies[which].slow(delay);
-                began = wait(span).await;
-                self.proxies[which].open();
-            }
-            Fault::Late { after } => self.proxies[which].delay_the_last(after),
             Fault::Fill { span } => {
                 let filler = Filler::fill(&self.server()?.url()).await?;
                 began = wait(span).await;
@@ -239,6 +231,40 @@ impl World {
         let server = self.server()?;
         block_in_place(|| server.restart())
     }
+}
+
+/// Does it to all connections of one host. Since when all is right again.
+async fn break_connection(proxy: &Proxy, fault: Fault) -> Instant {
+    match fault {
+        Fault::Silence { way, span } => {
+            proxy.silence(way);
+            wait(span).await;
+        }
+        Fault::Unheard { span } => {
+            proxy.silence(Way::FromServer);
+            wait(span).await;
+            proxy.cut();
+        }
+        Fault::Slow { delay, span } => {
+            proxy.slow(delay);
+            wait(span).await;
+        }
+        Fault::Late { after } => proxy.delay_the_last(after),
+        _ => proxy.cut(),
+    }
+    proxy.open();
+    Instant::now()
+}
+
+/// Gives the buckets' streams another duplicate window. Hosts leave a stream as it is.
+async fn set_window(url: &str, window: Duration) -> Result<()> {
+    let context = jetstream::new(async_nats::connect(url).await?);
+    for bucket in 0..BUCKETS {
+        let stream = context.get_stream(format!("hydra_local_B_{bucket:02x}")).await?;
+        let config = stream::Config { duplicate_window: window, ..stream.cached_info().config.clone() };
+        context.update_stream(config).await?;
+    }
+    Ok(())
 }
 
 /// Lets time pass, and tells when it has. Not a wait for anything: how long it lasts is what a fault is about, or chance
