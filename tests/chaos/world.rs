@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::task::block_in_place;
 
 use crate::caller::Caller;
-use crate::fault::Fault;
+use crate::fault::{BUCKETS, Fault};
 use crate::filler::Filler;
 use crate::journals;
 use crate::load::Load;
@@ -26,8 +26,6 @@ use crate::report::{Progress, Report};
 
 /// Compiled code of all worlds and runs.
 const COMPILED: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/chaos-compiled");
-/// As many as a host makes.
-const BUCKETS: u16 = 16;
 const SAMPLES: [&str; 3] = ["transfer", "counter", "poison"];
 
 /// What a world begins with.
@@ -73,7 +71,7 @@ impl World {
     /// It cannot be set up.
     pub(crate) async fn new(setup: &Setup, seed: u64, progress: Arc<Progress>) -> Result<Self> {
         let Setup { settings, on_nats, pace } = setup;
-        let settings = format!("sandbox.cache_dir = {COMPILED:?}\n{settings}");
+        let settings = format!("sandbox.cache_dir = {COMPILED:?}\nstore.buckets = {BUCKETS}\n{settings}");
         let folder = tempfile::tempdir()?;
         let (mut hosts, mut proxies, mut server) = (Vec::new(), Vec::new(), None);
         match on_nats {
