@@ -427,9 +427,11 @@ impl Activation {
     /// Which of the messages that may be late copies have an earlier one: one look-up for all of them.
     async fn find_earlier(&self, messages: &VecDeque<Waiting>, loaded: &Loaded) -> Result<Earlier, Error> {
         let record = &loaded.record;
+        let (bucket, retired) = (self.bucket.id, self.bucket.context.retired);
+        let admit = |delivery: &&Delivery| admit(record.cursor, record.committed, bucket, retired, delivery);
         let doubts = || {
             let all = messages.iter().map(|waiting| &waiting.delivery);
-            all.filter(|delivery| admit(record.cursor, record.committed, self.bucket.id, delivery) == Admission::LookUp)
+            all.filter(|delivery| admit(delivery) == Admission::LookUp)
         };
         Earlier::find(&self.bucket, &self.actor, doubts().collect()).await
     }

@@ -33,6 +33,8 @@ pub(crate) struct Context {
     pub(crate) registry: Arc<Registry>,
     pub(crate) settings: config::Node,
     pub(crate) retention: Duration,
+    /// Until then the store was another one: it was filled from an export. Whatever is older may have been handled there.
+    pub(crate) retired: Option<Time>,
     /// Keys all randomness that guests see.
     pub(crate) secret: [u8; 32],
     /// Records of actors that were active lately. May be stale: the compare-and-swap finds out.
@@ -85,6 +87,11 @@ impl Oldest {
     /// Notes it for one bucket of this host; none: all its messages are done.
     pub(crate) fn note(&self, bucket: BucketId, oldest: Option<Time>) {
         lock(&self.here).insert(bucket, oldest);
+    }
+
+    /// Whether this host serves a bucket.
+    pub(crate) fn is_here(&self, bucket: BucketId) -> bool {
+        lock(&self.here).contains_key(&bucket)
     }
 
     /// A bucket is served by somebody else from now on.

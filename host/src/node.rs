@@ -17,9 +17,11 @@ use crate::client::Client;
 use crate::cluster::{self, Member, Membership, Ownership};
 use crate::config::Config;
 use crate::crash::{self, Step};
+use crate::incarnations;
 use crate::message::Headers;
 use crate::random::Random;
 use crate::registry::Registry;
+use crate::source;
 
 /// Where the system's secret is kept: it keys all randomness that guests see, so nobody outside can foretell it.
 const SECRET_KEY: &str = "secret";
@@ -61,12 +63,16 @@ impl Node {
     pub async fn start(parts: Parts) -> Result<Self, Error> {
         let Parts { config, backend, registry, guests, random } = parts;
         let (loops, ended) = (TaskTracker::new(), CancellationToken::new());
+        let retired = incarnations::whole(&*backend.actors).await?.until();
         let secret = secret(&backend, &random).await?;
         let boot = data_encoding::HEXLOWER.encode(&random.bytes::<8>()?);
         let me = Member { node: config.node.name.clone(), boot };
         let client = Client::open(backend.clone(), registry.clone(), random, &loops, ended.clone()).await?;
+        let unnamed = |error: crate::id::Error| Error::Unavailable { reason: error.to_string() };
+        source::install(&config.source, &backend, &registry).map_err(unnamed)?;
         let context = Arc::new(Context {
             secret,
+            retired,
             retention: Duration::from_secs(config.store.retention_s),
             records: Cache::with_weighter(RECORDS_EXPECTED, config.node.record_cache_bytes, RecordSize),
             memory: Arc::new(Semaphore::new((config.node.mailbox_bytes_max / 1024).min(Semaphore::MAX_PERMITS))),
@@ -92,6 +98,9 @@ impl Node {
         } else {
             loops.spawn(ownership.run());
             loops.spawn(context.registry.clone().keep_up(context.ended.clone()));
+        }
+        for binding in config.source {
+            loops.spawn(source::watch(binding, context.clone(), client.clone()));
         }
         Ok(Self { context, client, loops, me })
     }

@@ -57,11 +57,11 @@ async fn try_once(
 ) -> Result<bool, Error> {
     let (bucket, actor) = (&activation.bucket, &activation.actor);
     let record = &loaded.record;
-    match turn::admit(record.operator, record.committed, bucket.id, delivery) {
+    match turn::admit(record.operator, record.committed, bucket.id, bucket.context.retired, delivery) {
         Admission::Behind | Admission::TailLost => return Ok(true),
         Admission::LookUp => {
             let earlier = Earlier::find(bucket, actor, vec![delivery]).await?;
-            if earlier.has(delivery) || !earlier.complete {
+            if earlier.has(delivery) || !earlier.would_know(bucket, delivery) {
                 return Ok(true);
             }
         }

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use hydra::backend::{
     Appended, Backend, Delivery, Entry, Error, Expect, Follow, History, Inbox, Log, NewMessage, Notice, Put, Queue,
-    Table, Watch,
+    Standing, Table, Watch,
 };
 use hydra::clock::Time;
 use hydra::id::{ActorId, BucketId, Epoch, Revision, Seq};
@@ -174,6 +174,14 @@ impl Log for Faulty {
 
     fn bucket_of(&self, actor: &ActorId) -> BucketId {
         self.0.faults.store.log.bucket_of(actor)
+    }
+
+    async fn begin_incarnation(&self, incarnation: u32) -> Result<(), Error> {
+        self.0.ask("begin an incarnation", self.0.faults.store.log.begin_incarnation(incarnation)).await
+    }
+
+    async fn standing(&self, bucket: BucketId) -> Result<Standing, Error> {
+        self.0.ask("look where a bucket stands", self.0.faults.store.log.standing(bucket)).await
     }
 
     async fn append(&self, mut messages: Vec<NewMessage>) -> Result<Vec<Appended>, Error> {

@@ -29,9 +29,11 @@ mod rollback;
 mod send;
 mod settings;
 mod signals;
+mod source;
 mod state;
 mod store;
 mod tail;
+mod transfer;
 
 pub(crate) use arguments::Cli;
 pub(crate) use output::report;

@@ -27,7 +27,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
         ],
     ),
     ("seam", &["backend"]),
-    ("what is stored", &["events", "failure", "keys", "outbox", "record"]),
+    ("what is stored", &["events", "failure", "incarnations", "keys", "outbox", "record"]),
     ("code", &["wasm"]),
     ("kinds", &["registry"]),
     ("way in", &["client"]),
@@ -36,8 +36,8 @@ const LAYERS: [(&str, &[&str]); 10] = [
         "one actor",
         &["activation", "bucket", "callers", "commit", "deadletter", "late", "operator", "parking", "tombstone"],
     ),
-    ("one host", &["cluster", "inbox", "node"]),
-    ("edges", &["http", "ingress"]),
+    ("one host", &["cluster", "inbox", "node", "source"]),
+    ("edges", &["archive", "http", "ingress"]),
 ];
 /// Modules that know fewer others than their layer may.
 const NARROW: [(&str, &[&str]); 2] = [
