@@ -133,8 +133,10 @@ impl Activation {
         let loaded = self.load().await?;
         let page = parking::read(&self.bucket, &self.actor, Seq(0)).await?;
         let (last, is_all) = (page.last().map(|parked| parked.seq), page.len() < parking::PAGE);
-        // Without a position all of it are copies that came when the queue was empty already.
-        let position = loaded.record.parked.map_or(Seq(u64::MAX), |parked| parked.position.seq);
+        // Without a position, what stands at or before the cursor are copies that came when the queue was empty already.
+        // Anything behind it was parked by somebody who has written the record since: the commit will find out.
+        let position = loaded.record.parked.map(|parked| parked.position).or(loaded.record.cursor);
+        let position = position.map_or(Seq(0), |position| position.seq);
         let mut messages = parking::first_copies(page, position);
         if messages.is_empty() {
             if is_all && loaded.record.parked.is_some() {
@@ -405,7 +407,8 @@ impl Activation {
     /// The record, from memory or the store. An actor whose record cannot be read is suspended until a human acts.
     async fn load(&self) -> Result<Loaded, Stop> {
         let records = &self.bucket.context.records;
-        if let Some(loaded) = records.get(&self.actor) {
+        // What was remembered under an earlier claim may be old: others had the bucket since.
+        if let Some(loaded) = records.get(&self.actor).filter(|loaded| loaded.claim == self.bucket.epoch) {
             return Ok(loaded);
         }
         match commit::load(&self.bucket, &self.actor).await {

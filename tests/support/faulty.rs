@@ -330,6 +330,10 @@ impl Table for Faulty {
         {
             entry = Some(earlier);
         }
+        if let Some(entry) = &mut entry {
+            // As a store may that keeps headers in an order of its own.
+            entry.headers.0.sort_by(|(one, _), (other, _)| other.cmp(one));
+        }
         let hidden = match faults.broken {
             Some(Rule::Cursor) => "Hydra-Cursor",
             Some(Rule::Outbox) => "Hydra-Outbox",

@@ -411,7 +411,8 @@ pub type Watch = mpsc::Receiver<(String, Option<Entry>)>;
 pub trait Table: Send + Sync {
     /// Reads a row.
     ///
-    /// LAW: MAY be stale on a replicated store, MUST NOT be older than this process's own writes.
+    /// LAW: MAY be stale on a replicated store, MUST NOT be older than this process's own writes. Headers of different
+    /// names MAY come back in another order.
     ///
     /// # Errors
     /// `Unavailable`: try again.
