@@ -6,11 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use hydra::backend::Backend;
 use hydra::deadletter::{self, DeadLetter};
 use hydra::id::{ActorId, Cursor, Seq};
-use hydra::record::{self, Record};
+use hydra::message::Status;
+use hydra::record::Record;
 use hydra_tests::scripted::actor;
 use hydra_tests::witness::{Arrival, Witness};
 
-use super::guests::{ACCOUNTS, EXPECTED_ENDS, Told, passes_on};
+use super::guests::{ACCOUNTS, Told, foreseen_end, passes_on};
+use super::operators::{Operated, record};
+use super::scenario::Step;
+use super::world::World;
 
 /// More dead letters than any simulation makes.
 const LETTERS_MAX: usize = 100_000;
@@ -34,30 +38,31 @@ pub(crate) struct Found<'a> {
     letters: Vec<DeadLetter>,
     /// What each actor was told, in order.
     told: BTreeMap<ActorId, Vec<String>>,
+    records: BTreeMap<ActorId, Record>,
     states: BTreeMap<ActorId, Told>,
     complaints: Vec<String>,
 }
 
-/// The rules that were broken. `endings`: what senders outside were told, by the name of the message.
-pub(crate) async fn check(
-    store: &Backend,
-    witness: &Witness,
-    endings: &BTreeMap<(ActorId, String), Ending>,
-) -> Vec<String> {
-    let letters = deadletter::list(store, None, Seq(0), LETTERS_MAX).await.expect("dead letters");
+/// The rules that were broken.
+pub(crate) async fn check(world: &World, witness: &Witness) -> Vec<String> {
+    let letters = deadletter::list(&world.store, None, Seq(0), LETTERS_MAX).await.expect("dead letters");
     let mut found = Found {
         witness,
         letters,
         told: BTreeMap::new(),
+        records: BTreeMap::new(),
         states: BTreeMap::new(),
         complaints: witness.complaints.clone(),
     };
-    found.read(store).await;
+    found.read(&world.store).await;
+    found.check_dropped(world);
     found.check_actors();
     found.check_chains();
+    found.check_letters(world);
     found.check_money();
     found.check_senders();
-    found.check_endings(endings);
+    found.check_endings(&world.endings.lock().expect("endings"));
+    found.check_operations(&world.operated.lock().expect("operations"));
     found.complaints
 }
 
@@ -72,15 +77,17 @@ fn is_refused(arrival: &Arrival) -> bool {
 
 impl Found<'_> {
     async fn read(&mut self, store: &Backend) {
-        for to in self.witness.arrivals.keys() {
-            let row = store.actors.get(&record::key(to)).await.expect("a row");
-            let record = row.map_or_else(Record::default, |row| Record::decode(&row).expect("a record"));
+        for to in self.witness.arrivals.keys().chain(self.witness.operations.keys()) {
+            let record = record(store, to).await;
             self.states.insert(to.clone(), Told::read(record.state.as_deref()));
+            self.records.insert(to.clone(), record);
         }
         for (to, told) in &self.states {
             let ledger = self.states.get(&actor(&format!("ledger/{}-{}", to.kind(), to.id())));
-            let archived = ledger.into_iter().flat_map(|ledger| &ledger.archive);
-            self.told.insert(to.clone(), archived.chain(&told.journal).cloned().collect());
+            let archived = ledger.into_iter().flat_map(|ledger| ledger.archive.clone());
+            let replaced = self.witness.replaced.get(to).into_iter().flatten();
+            let replaced = replaced.flat_map(|state| Told::read(Some(state)).journal);
+            self.told.insert(to.clone(), archived.chain(replaced).chain(told.journal.clone()).collect());
         }
     }
 
@@ -150,7 +157,7 @@ impl Found<'_> {
                 if let Some((parent, _)) = name.rsplit_once('.').filter(|(parent, _)| !told.contains(parent)) {
                     complaints.push(format!("doubled: {to} got {name}, though {parent} was never handled"));
                 }
-                let passes = ["hop", "add", "retry", "trap"].contains(&arrival.subject.as_str());
+                let passes = ["hop", "add", "slow", "retry", "trap"].contains(&arrival.subject.as_str());
                 if !passes || !self.told[to].iter().any(|told| told == name) {
                     continue;
                 }
@@ -159,11 +166,64 @@ impl Found<'_> {
                 complaints.extend(lost.map(|(to, _, body)| format!("lost: {body} never came to {to}")));
             }
         }
-        let reason = |letter: &&DeadLetter| !EXPECTED_ENDS.contains(&letter.reason.as_str());
-        for letter in self.letters.iter().filter(reason) {
+        self.complaints.extend(complaints);
+    }
+
+    /// What was dropped does not come again, and counts as what it was.
+    fn check_dropped(&mut self, world: &World) {
+        let is_back = |letter: &&DeadLetter| self.letters.iter().any(|other| other.id == letter.id);
+        let back: Vec<String> = world.dropped.iter().filter(is_back).map(|letter| letter.id.clone()).collect();
+        if !back.is_empty() && !world.plan.has_late_copies() {
+            self.complain(format!("doubled: dead letters that were dropped came again: {back:?}"));
+        }
+        self.letters.extend(world.dropped.iter().cloned());
+    }
+
+    /// Every dead letter has a cause: what its receiver does with such a message, an operator, or trimmed history.
+    fn check_letters(&mut self, world: &World) {
+        let mut skipped: BTreeMap<&ActorId, BTreeSet<&str>> = BTreeMap::new();
+        let mut complaints = Vec::new();
+        for letter in &self.letters {
             let place: Cursor = letter.id.parse().expect("a place");
-            if letter.reason != "doubtful" || !self.witness.trimmed.contains_key(&place.bucket) {
+            let is_foreseen = match letter.reason.as_str() {
+                "doubtful" => world.plan.has_late_copies() && self.witness.trimmed.contains_key(&place.bucket),
+                "skipped" => {
+                    skipped.entry(&letter.actor).or_default().insert(&letter.id);
+                    true
+                }
+                // Its tries were used up while its actor could handle nothing.
+                "out" => world.plan.steps.iter().any(|(step, _)| *step == Step::Outage),
+                reason => foreseen_end(&letter.subject) == Some(reason),
+            };
+            if !is_foreseen {
                 complaints.push(format!("dead letter without cause: {letter:?}"));
+            }
+        }
+        for (of, letters) in skipped {
+            let skips = self.operations(of).filter(|operation| operation.subject == "operator:skip");
+            let skips: BTreeSet<&str> = skips.map(|operation| operation.id.as_str()).collect();
+            if letters.len() > skips.len() {
+                complaints.push(format!("doubled: {of} had {letters:?} skipped by {skips:?}"));
+            }
+        }
+        self.complaints.extend(complaints);
+    }
+
+    fn operations(&self, of: &ActorId) -> impl Iterator<Item = &Arrival> {
+        self.witness.operations.get(of).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// What an operator was told is done has been applied.
+    fn check_operations(&mut self, operated: &[Operated]) {
+        let mut complaints = Vec::new();
+        for (of, id, status) in operated.iter().filter(|(_, _, status)| *status == Status::Done) {
+            let applied = self.records.get(of).and_then(|record| record.operator).map(|position| position.seq);
+            let arrivals = self.witness.operations.get(of).into_iter().flatten();
+            let first = arrivals.filter(|(_, operation)| operation.id == *id).map(|(seq, _)| *seq).next();
+            if first.is_none() || first > applied {
+                complaints.push(format!(
+                    "lost: {id} for {of} was answered {status:?}, stands at {first:?}, {applied:?} is applied"
+                ));
             }
         }
         self.complaints.extend(complaints);

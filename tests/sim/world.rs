@@ -2,37 +2,39 @@
 //! Everything runs on one thread and on a paused clock, so the same seed is the same history, event by event.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use hydra::backend::{Backend, Error, memory};
-use hydra::client::{self, Asked, Client, Request};
+use hydra::client::{self, Asked, Client, Operation, Request};
 use hydra::clock::{Clock, Time};
 use hydra::config::Config;
+use hydra::deadletter::DeadLetter;
 use hydra::id::{ActorId, Kind};
 use hydra::message::Status;
 use hydra::node::{Node, Parts};
 use hydra::random::Random;
 use hydra::registry::Registry;
 use hydra::wasm::Sandbox;
-use hydra_tests::faults::{Faults, Rates, Rule, pass};
-use hydra_tests::faulty::Link;
+use hydra_tests::faults::{Faults, Rule, pass};
+use hydra_tests::link::Link;
 use hydra_tests::scripted::request;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use super::guests::{ACCOUNTS, COUNTERS, HOPS, handler};
-use super::oracle::{self, Ending};
-use super::scenario::{Plan, Scenario};
+use super::guests::{ACCOUNTS, COUNTERS, Code, Guests, HOPS, How, Outage};
+use super::operators::{Operated, actors, drop_letter, operate, operation, suspended};
+use super::oracle::Ending;
+use super::scenario::{Plan, Scenario, Step};
 
 /// Steps of the driver: most of them send a message.
 const STEPS: u32 = 220;
 /// Nodes alive at once.
 const NODES_MAX: usize = 3;
 /// How long handled messages stay in the log.
-const RETENTION: Duration = Duration::from_secs(120);
-/// Once the faults have stopped, everything must be done within this much of the simulation's time.
-const SETTLES_WITHIN: Duration = Duration::from_secs(3_600);
+pub(crate) const RETENTION: Duration = Duration::from_secs(120);
+/// A node that is to die at one of its next calls is killed after so long at the latest.
+const DIES_WITHIN: Duration = Duration::from_secs(3);
 
 /// What came of one simulation.
 pub(crate) struct Outcome {
@@ -40,6 +42,8 @@ pub(crate) struct Outcome {
     pub(crate) events: Vec<String>,
     /// Turns that were run.
     pub(crate) turns: usize,
+    /// How often an actor was parked.
+    pub(crate) parkings: u64,
     /// The rules that were broken; none if all is well.
     pub(crate) complaints: Vec<String>,
 }
@@ -54,47 +58,53 @@ pub(crate) fn run(seed: u64, scenario: Scenario, broken: Option<Rule>) -> Outcom
     })
 }
 
-struct Running {
-    node: Node,
-    link: Arc<Link>,
+/// A node, and its way to the store.
+pub(crate) struct Running {
+    pub(crate) node: Node,
+    pub(crate) link: Arc<Link>,
 }
 
-struct World {
+/// The store and all that runs on it.
+pub(crate) struct World {
     seed: u64,
-    plan: Plan,
-    store: Backend,
-    faults: Arc<Faults>,
-    nodes: Vec<Running>,
+    pub(crate) plan: Plan,
+    pub(crate) store: Backend,
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) guests: Arc<Guests>,
+    pub(crate) nodes: Vec<Running>,
     started: u32,
     sent: u32,
-    turns: Arc<AtomicUsize>,
     senders: TaskTracker,
     /// Why buckets stopped that should have gone on.
-    stopped: Vec<String>,
-    endings: Arc<Mutex<BTreeMap<(ActorId, String), Ending>>>,
+    pub(crate) stopped: Vec<String>,
+    pub(crate) endings: Arc<Mutex<BTreeMap<(ActorId, String), Ending>>>,
+    pub(crate) operated: Arc<Mutex<Vec<Operated>>>,
+    /// Dead letters that an operator dropped.
+    pub(crate) dropped: Vec<DeadLetter>,
 }
 
 impl World {
     fn new(seed: u64, scenario: Scenario, broken: Option<Rule>) -> Self {
-        let store = memory::open(Arc::new(Clock::of_runtime(Time(1_700_000_000_000))), 2);
-        let faults = Faults::new(store.clone(), seed, broken);
+        let (store, plan) = (memory::open(Arc::new(Clock::of_runtime(Time(1_700_000_000_000))), 2), scenario.plan());
         Self {
             seed,
-            plan: scenario.plan(),
+            plan,
+            faults: Faults::new(store.clone(), seed, broken),
             store,
-            faults,
+            guests: Guests::new(plan.is_slow),
             nodes: Vec::new(),
             started: 0,
             sent: 0,
-            turns: Arc::default(),
             senders: TaskTracker::new(),
             stopped: Vec::new(),
             endings: Arc::default(),
+            operated: Arc::default(),
+            dropped: Vec::new(),
         }
     }
 
     /// Starts a node, and again if the store does not let it; what is half started dies.
-    async fn start(&mut self) {
+    pub(crate) async fn start(&mut self) {
         loop {
             self.started += 1;
             let (name, offset) = (self.started, self.plan.offset_ms);
@@ -117,7 +127,7 @@ impl World {
             SANDBOX.get_or_init(|| Sandbox::new(&hydra::config::Sandbox::default(), None, 1 << 20).expect("a sandbox"));
         let registry = Registry::open(self.store.clone(), sandbox.clone()).await.expect("a registry");
         for kind in ["hop", "account", "counter", "ledger"] {
-            registry.install_native(Kind::new(kind).expect("a kind"), handler(self.turns.clone()));
+            registry.install_native(Kind::new(kind).expect("a kind"), Arc::new(Code(self.guests.clone())));
         }
         let mut config = Config::default();
         config.store.retention_s = RETENTION.as_secs();
@@ -128,9 +138,9 @@ impl World {
         Node::start(Parts { config, backend: link.backend(), registry: Arc::new(registry), guests, random }).await
     }
 
-    fn kill(&mut self, index: usize) {
+    pub(crate) fn kill(&mut self, index: usize) {
         let Running { node, link } = self.nodes.swap_remove(index);
-        self.faults.note(&format!("node {}: killed", link.name));
+        link.note("killed");
         link.die();
         self.stopped.extend(stopped(&node));
         node.kill();
@@ -140,47 +150,160 @@ impl World {
         self.start().await;
         self.faults.set(self.plan.rates);
         for _ in 0..STEPS {
-            let (choice, span) = self.faults.draw(|random| (random.u32(..1_000), random.u64(..40)));
+            let (choice, pace) = self.faults.draw(|random| (random.u32(..1_000), random.u32(..100)));
+            let longest = match pace {
+                0..55 => 40,
+                55..85 => 400,
+                _ => 6_000,
+            };
             self.step(choice).await;
-            pass(Duration::from_millis(span)).await;
+            pass(Duration::from_millis(self.faults.draw(|random| random.u64(..longest)))).await;
         }
     }
 
+    /// Up to this many seconds, mostly far less.
+    fn seconds(&self, longest: u64) -> Duration {
+        let longest = self.faults.draw(|random| longest * 1_000 / [100, 10, 3, 1][random.usize(..4)]);
+        Duration::from_millis(self.faults.draw(|random| random.u64(10..=longest.max(10))))
+    }
+
     async fn step(&mut self, choice: u32) {
-        let plan = self.plan;
-        let bounds = [plan.crash, plan.takeover, plan.pause, plan.jump, plan.retention].into_iter();
-        let bounds: Vec<u32> = bounds.scan(0, |sum, rate| Some(std::mem::replace(sum, *sum + rate) + rate)).collect();
+        let mut bound = 0;
+        let is_chosen = |(_, rate): &&(Step, u32)| {
+            bound += rate;
+            choice < bound
+        };
+        let step = self.plan.steps.iter().find(is_chosen).map(|(step, _)| *step);
         let one = self.faults.draw(|random| random.usize(..self.nodes.len()));
-        match bounds.iter().position(|bound| choice < *bound) {
-            Some(0) => {
-                self.kill(one);
+        match step {
+            Some(Step::Crash) => {
+                self.crash(one).await;
                 self.start().await;
             }
-            Some(1) => {
+            Some(Step::Blackout) => self.black_out().await,
+            Some(Step::Join) => {
                 if self.nodes.len() == NODES_MAX {
-                    self.kill(one);
+                    self.crash(one).await;
                 }
                 self.start().await;
             }
-            Some(2) => {
-                let longest = self.faults.draw(|random| [10, 1_000, 20_000, 60_000][random.usize(..4)]);
-                let span = Duration::from_millis(self.faults.draw(|random| random.u64(10..=longest)));
-                self.faults.note(&format!(
-                    "node {}: stands still for {} ms",
-                    self.nodes[one].link.name,
-                    span.as_millis()
-                ));
+            Some(Step::Pause) => {
+                let span = self.seconds(60);
+                self.nodes[one].link.note(&format!("stands still for {} ms", span.as_millis()));
                 self.nodes[one].link.pause(span);
             }
-            Some(3) => {
+            Some(Step::Cut) => {
+                let span = self.seconds(120);
+                self.nodes[one].link.note(&format!("cut off for {} ms", span.as_millis()));
+                self.nodes[one].link.cut_off(span);
+            }
+            Some(Step::Unseen) => self.hide(one).await,
+            Some(Step::Jump) => {
                 self.faults.note("time jumps");
                 tokio::time::advance(Duration::from_secs(45)).await;
             }
-            Some(_) => {
+            Some(Step::Retention) => {
                 self.faults.note("time passes");
                 pass(RETENTION * 2).await;
             }
+            Some(Step::Outage) => self.fail(),
+            Some(Step::Operate) => self.operate(one).await,
             None => self.send(one),
+        }
+    }
+
+    /// A node dies at one of its next calls, at once, or after it was told to drain.
+    async fn crash(&mut self, one: usize) {
+        let (how, calls) = self.faults.draw(|random| (random.u32(..10), random.u32(1..80)));
+        let Running { node, link } = &self.nodes[one];
+        match how {
+            0..2 => {}
+            2..4 => {
+                link.note("drains");
+                node.drain(DIES_WITHIN).await;
+            }
+            _ => {
+                link.die_in(calls);
+                let _ = tokio::time::timeout(DIES_WITHIN, link.death()).await;
+            }
+        }
+        self.kill(one);
+    }
+
+    async fn black_out(&mut self) {
+        while !self.nodes.is_empty() {
+            self.kill(0);
+        }
+        // Seconds, longer than the duplicate window, longer than the retention.
+        let span = self.seconds(400);
+        self.faults.note(&format!("nobody lives for {} ms", span.as_millis()));
+        pass(span).await;
+        self.start().await;
+    }
+
+    /// Nodes that live are not seen for a while.
+    async fn hide(&mut self, one: usize) {
+        let (how, link) = (self.faults.draw(|random| random.u32(..4)), &self.nodes[one].link);
+        match how {
+            0 => {
+                let span = self.seconds(20);
+                link.note(&format!("cannot say that it lives for {} ms", span.as_millis()));
+                link.cut_off_from_liveness(span);
+            }
+            1 => {
+                let span = self.seconds(10);
+                link.note(&format!("sees nobody for {} ms", span.as_millis()));
+                link.see_nobody(span);
+            }
+            2 => {
+                let span = self.seconds(10);
+                self.faults.note(&format!("the rows of living nodes end early for {} ms", span.as_millis()));
+                self.faults.end_rows_early(span);
+            }
+            _ => {
+                self.faults.note("the server is started again and forgets who lives");
+                self.faults.forget_the_living().await;
+            }
+        }
+    }
+
+    /// Some actors can handle nothing for a while.
+    fn fail(&self) {
+        let (which, how, is_kind) = self.faults.draw(|random| {
+            let how = [How::Host, How::Retry, How::Suspend][random.usize(..3)];
+            (random.usize(..actors().len()), how, random.u32(..4) == 0)
+        });
+        let one = &actors()[which];
+        let whose = if is_kind && how != How::Suspend { format!("{}/", one.kind()) } else { one.to_string() };
+        // Longer than a guest may ask for another try, and it would be a dead letter.
+        let span = self.seconds(if how == How::Retry { 20 } else { 300 });
+        self.faults.note(&format!("{whose} can handle nothing for {} ms: {how:?}", span.as_millis()));
+        self.guests.fail(Outage { whose, how, until: Instant::now() + span });
+    }
+
+    /// An operator resumes whoever is suspended, acts on anybody, or drops a dead letter.
+    async fn operate(&mut self, through: usize) {
+        let (choice, which, operation_choice) =
+            self.faults.draw(|random| (random.u32(..10), random.usize(..1_000), random.u32(..100)));
+        let chosen = match choice {
+            0..4 => suspended(&self.store).await.into_iter().map(|to| (to, Operation::Resume)).collect(),
+            4..8 => {
+                let to = actors()[which % actors().len()].clone();
+                let operation = operation(&to, operation_choice);
+                vec![(to, operation)]
+            }
+            _ => {
+                self.dropped.extend(drop_letter(&self.store, which).await);
+                return;
+            }
+        };
+        for (to, operation) in chosen {
+            let (client, operated) = (self.nodes[through].node.client(), self.operated.clone());
+            self.faults.note(&format!("an operator: {operation:?} {to}"));
+            self.senders.spawn(async move {
+                let answered = operate(client, to, operation).await;
+                operated.lock().expect("operations").extend(answered);
+            });
         }
     }
 
@@ -219,52 +342,10 @@ impl World {
             endings.lock().expect("endings").insert(receiver, ending);
         });
     }
-
-    /// The faults stop, one host starts anew, and everything must come to an end.
-    async fn settle(mut self) -> Outcome {
-        self.faults.note("the faults stop");
-        self.faults.set(Rates::default());
-        self.faults.surfacing.close();
-        let mut complaints = Vec::new();
-        if tokio::time::timeout(SETTLES_WITHIN, self.faults.surfacing.wait()).await.is_err() {
-            complaints.push("what was on its way never arrives".to_owned());
-        }
-        self.faults.surfacing.reopen();
-        if !self.newest_serves() {
-            self.start().await;
-        }
-        if tokio::time::timeout(SETTLES_WITHIN, self.quiet()).await.is_err() {
-            let witness = self.faults.witness();
-            let (last, acknowledged) = (&witness.last, &witness.acknowledged);
-            complaints.push(format!("does not settle: {last:?} stored, {acknowledged:?} acknowledged"));
-        }
-        complaints.append(&mut self.stopped);
-        complaints.extend(self.nodes.iter().flat_map(|one| stopped(&one.node)));
-        let endings = self.endings.lock().expect("endings").clone();
-        let seen = std::mem::take(&mut *self.faults.witness());
-        complaints.extend(oracle::check(&self.store, &seen, &endings).await);
-        Outcome { events: seen.events, turns: self.turns.load(Ordering::Relaxed), complaints }
-    }
-
-    /// Whether the newest node surely has all buckets: it lives, and no earlier claim can surface.
-    fn newest_serves(&self) -> bool {
-        self.plan.rates.late == 0 && self.nodes.iter().any(|one| one.link.name == self.started)
-    }
-
-    /// Waits until every bucket is acknowledged to its end and stays so.
-    async fn quiet(&self) {
-        let mut quiet = 0;
-        while quiet < 5 {
-            pass(Duration::from_secs(1)).await;
-            let witness = self.faults.witness();
-            let done = witness.last.iter().all(|(bucket, last)| witness.acknowledged.get(bucket) >= Some(last));
-            quiet = if done { quiet + 1 } else { 0 };
-        }
-    }
 }
 
 /// A bucket may wait for the store or stand down, but nothing here is a reason to stop until a human acts.
-fn stopped(node: &Node) -> Option<String> {
+pub(crate) fn stopped(node: &Node) -> Option<String> {
     node.ready().err().filter(|why| why.starts_with("bucket")).map(|why| format!("stopped: {why}"))
 }
 
@@ -276,6 +357,7 @@ async fn deliver(client: &Client, request: Request, asks: bool) -> Ending {
     match client.ask(request, Duration::from_secs(30)).await {
         Ok(Asked::Answered(answer)) => match answer.status {
             Status::Replied | Status::Done => Ending::Handled,
+            Status::Suspended => Ending::Accepted,
             _ => Ending::NotHandled,
         },
         Ok(Asked::TimedOut(_)) => Ending::Accepted,
