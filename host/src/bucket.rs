@@ -16,6 +16,7 @@ use crate::backend::{Backend, Delivery, Error};
 use crate::clock::Time;
 use crate::commit::Loaded;
 use crate::config;
+use crate::crash::{self, Step};
 use crate::guard::lock;
 use crate::id::{ActorId, BucketId, Epoch, Seq};
 use crate::mailbox::{Mailboxes, Share};
@@ -200,6 +201,7 @@ impl Bucket {
 
     /// Messages are done: their effects are stored and handed over.
     pub(crate) fn done(&self, seqs: impl Iterator<Item = Seq>) {
+        crash::at(Step::TurnsDone);
         let mut mailboxes = self.mailboxes();
         seqs.for_each(|seq| mailboxes.done(seq));
         self.moved.notify_one();

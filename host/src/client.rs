@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{self, Backend, NewMessage, Notice};
+use crate::crash::{self, Step};
 use crate::guard::lock;
 use crate::id::ActorId;
 use crate::message::{Answer, Headers, KEY_BYTES_MAX, Message, REPLY_CHANNEL};
@@ -156,6 +157,20 @@ impl Client {
         self.0.send(self.0.check(request, false).await?).await
     }
 
+    /// Stores messages from callers who wait elsewhere, if at all, in their order. Each comes with the channel on which its
+    /// outcome is awaited; see [`crate::message::is_reply_channel`].
+    pub async fn accept(&self, requests: Vec<(Request, Option<String>)>) -> Vec<Result<MessageId, Error>> {
+        let mut checked = Vec::with_capacity(requests.len());
+        for (request, reply) in requests {
+            let message = self.0.check(request, false).await;
+            checked.push(message.map(|message| Message { reply, ..message }));
+        }
+        let messages = checked.iter().flatten().cloned().collect();
+        let stored = self.0.store(messages).await;
+        let told = |message: Message| stored.clone().map(|()| message.id).map_err(Error::from);
+        checked.into_iter().map(|message| message.and_then(told)).collect()
+    }
+
     /// Stores the message of a dead letter again; it keeps its sender. Keyed by its letter, it is one effect.
     pub(crate) async fn replay(&self, request: Request, sender: Option<ActorId>) -> Result<MessageId, Error> {
         self.0.send(Message { sender, ..self.0.check(request, true).await? }).await
@@ -215,7 +230,7 @@ impl Inner {
 
     async fn send(&self, message: Message) -> Result<MessageId, Error> {
         let id = message.id.clone();
-        self.store(message).await?;
+        self.store(vec![message]).await?;
         Ok(id)
     }
 
@@ -228,7 +243,7 @@ impl Inner {
         let id = message.id.clone();
         let deadline = tokio::time::Instant::now() + timeout;
         let unknown = |_| backend::Error::Unknown { reason: "it did not answer in time".into() };
-        tokio::time::timeout_at(deadline, self.store(message)).await.map_err(unknown)??;
+        tokio::time::timeout_at(deadline, self.store(vec![message])).await.map_err(unknown)??;
         // Dropping the wait is safe: the message stays stored, and its answer finds nobody.
         match tokio::time::timeout_at(deadline, answer).await {
             Ok(Ok(answer)) => Ok(Asked::Answered(answer)),
@@ -236,13 +251,17 @@ impl Inner {
         }
     }
 
-    /// Stores a message. An unknown outcome is settled by repeating it: with its id and its first try's time, by which
-    /// the receiver knows a copy that surfaces when the log has forgotten the id.
-    async fn store(&self, message: Message) -> Result<(), backend::Error> {
-        let new = NewMessage::to_inbox(message, Some(self.backend.log.now()?));
+    /// Stores messages in their order. An unknown outcome is settled by repeating them: with their ids and their first
+    /// try's time, by which the receiver knows a copy that surfaces when the log has forgotten the id.
+    async fn store(&self, messages: Vec<Message>) -> Result<(), backend::Error> {
+        let now = self.backend.log.now()?;
+        let new: Vec<_> = messages.into_iter().map(|message| NewMessage::to_inbox(message, Some(now))).collect();
         let pace = ExponentialBuilder::new().with_min_delay(REPEAT_AFTER).with_max_times(REPEATS);
-        let append = || async { self.backend.log.append(vec![new.clone()]).await.map(drop) };
-        append.retry(pace).when(|error| matches!(error, backend::Error::Unknown { .. })).await
+        let append = || async { self.backend.log.append(new.clone()).await.map(drop) };
+        crash::at(Step::BeforeAccept);
+        append.retry(pace).when(|error| matches!(error, backend::Error::Unknown { .. })).await?;
+        crash::at(Step::Accepted);
+        Ok(())
     }
 
     fn receive(&self, notice: &Notice) {

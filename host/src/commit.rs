@@ -4,8 +4,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::backend::{Backend, Error, Expect, NewMessage, Notice, Put};
+use crate::backend::{Backend, Error, Expect, NewMessage, Notice, Put, Queue};
 use crate::bucket::Bucket;
+use crate::crash::{self, Step};
 use crate::deadletter;
 use crate::effects::StateChange;
 use crate::id::{ActorId, Cursor, Revision};
@@ -149,11 +150,13 @@ pub(crate) async fn commit(
     let mut record = draft.record;
     record.epoch = bucket.epoch;
     record.committed = bucket.now().await?;
+    crash::at(Step::BeforeRecord);
     match store(bucket, actor, loaded.revision, &record).await {
         Ok(Put::Refused) => Ok(Committed::Refused),
         Err(error @ Error::TooLarge { .. }) => Ok(Committed::TooLarge(error)),
         Err(error) => Err(error),
         Ok(Put::Written(revision)) => {
+            crash::at(Step::RecordWritten);
             hand_over(bucket, actor, &record).await?;
             let loaded = clear(bucket, actor, Loaded { record, revision: Some(revision) }).await?;
             Ok(Committed::Done(loaded.map(Box::new)))
@@ -172,7 +175,9 @@ async fn clear(bucket: &Bucket, actor: &ActorId, loaded: Loaded) -> Result<Optio
     if !must_be_stored {
         return Ok(Some(Loaded { record, revision }));
     }
-    match store(bucket, actor, revision, &record).await? {
+    let cleared = store(bucket, actor, revision, &record).await?;
+    crash::at(Step::OutboxCleared);
+    match cleared {
         Put::Written(revision) => Ok(Some(Loaded { record, revision: Some(revision) })),
         Put::Refused => Ok(None),
     }
@@ -212,10 +217,12 @@ pub(crate) async fn hand_over(bucket: &Bucket, actor: &ActorId, record: &Record)
     let backend = &bucket.context.backend;
     let (mut messages, mut parked) = (Vec::new(), Vec::new());
     for (index, entry) in record.outbox.iter().enumerate() {
+        crash::at(Step::OutboxEntry);
         match entry {
             Entry::Answer { reply, answer } => {
                 let (headers, body) = answer.to_wire();
                 backend.log.notify(Notice { channel: reply.clone(), headers, body });
+                crash::at(Step::Answered);
             }
             Entry::Send { .. } => {
                 messages.extend(record.handled().and_then(|handled| outgoing(actor, record, handled, index, entry)))
@@ -230,7 +237,10 @@ pub(crate) async fn hand_over(bucket: &Bucket, actor: &ActorId, record: &Record)
     }
     parking::park(bucket, actor, &parked, record.committed).await?;
     if !messages.is_empty() {
+        crash::at(Step::BeforeOutbox);
         bucket.patiently("outbox", || append(backend, &messages)).await?;
+        let moved = messages.iter().any(|message| message.queue == Queue::DeadLetters);
+        crash::at(if moved { Step::DeadLetterMoved } else { Step::OutboxStored });
     }
     Ok(())
 }
@@ -278,6 +288,7 @@ pub(crate) async fn load(bucket: &Bucket, actor: &ActorId) -> Result<Loaded, Loa
         return Ok(Loaded { record, revision: Some(entry.revision) });
     }
     hand_over(bucket, actor, &record).await?;
+    crash::at(Step::HandedOverAgain);
     match clear(bucket, actor, Loaded { record, revision: Some(entry.revision) }).await? {
         Some(loaded) => Ok(loaded),
         // Whoever wrote it has seen the outbox handed over first.

@@ -80,9 +80,27 @@ pub(crate) fn bury(bucket: BucketId, delivery: &Delivery, committed: Time, entry
     })
 }
 
+/// A dead letter that no actor's owner has written: the store found a message that is no actor's, and moved it as it was.
+fn moved_by_the_store(delivery: &Delivery, reason: &str) -> Frame {
+    let (code, text) = reason.split_once(": ").unwrap_or((reason, ""));
+    let headers = delivery.headers.0.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(header::REASON));
+    Frame {
+        message: delivery.id.clone(),
+        headers: Headers(headers.cloned().collect()),
+        body: delivery.body.clone(),
+        reason: code.into(),
+        text: text.into(),
+        attempts: 0,
+        backtrace: String::new(),
+    }
+}
+
 fn read(delivery: &Delivery) -> Result<(DeadLetter, Frame), Error> {
-    let frame: Frame = rmp_serde::from_slice(&delivery.body)
-        .map_err(|error| Error::Damaged { reason: format!("dead letter {}: {error}", delivery.id) })?;
+    let frame = match delivery.headers.get(header::REASON) {
+        Some(reason) => moved_by_the_store(delivery, reason),
+        None => rmp_serde::from_slice(&delivery.body)
+            .map_err(|error| Error::Damaged { reason: format!("dead letter {}: {error}", delivery.id) })?,
+    };
     let letter = DeadLetter {
         id: delivery.id.to_string(),
         seq: delivery.seq,

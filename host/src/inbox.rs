@@ -18,6 +18,7 @@ use crate::bucket::{Bucket, Context, claim_key};
 use crate::callers::tell_suspended;
 use crate::clock::Time;
 use crate::cluster::{Claim, Member};
+use crate::crash::{self, Step};
 use crate::id::{ActorId, BucketId, Epoch, Revision, Seq};
 use crate::mailbox::Waiting;
 use crate::message::{Headers, Problem};
@@ -53,15 +54,19 @@ pub(crate) async fn claim(
         return Ok(None);
     };
     let epoch = Epoch(revision.0);
+    crash::at(Step::ClaimWritten);
     let mut inbox = match log.inbox(id, epoch).await {
         Err(Error::Closed) => return Ok(None),
         inbox => inbox?,
     };
+    crash::at(Step::InboxOpened);
     // Somebody may have claimed it since: then the inboxes of earlier owners, whom we would cut off, are not ours to end.
     if table.get(&key).await?.is_none_or(|row| row.revision != revision) {
         return Ok(None);
     }
+    crash::at(Step::ClaimReadAgain);
     inbox.settle().await?;
+    crash::at(Step::InboxSettled);
     let bucket = Arc::new(Bucket::new(id, epoch, inbox.floor(), context.clone()));
     let parked = log.parked_actors(id).await?;
     // What the last owner left unfinished is not known before it was delivered: until then nobody trims.
@@ -163,6 +168,7 @@ impl Loop {
 
     /// Brings a message to its actor, or leaves it in the log for later.
     fn route(&mut self, delivery: Delivery) {
+        crash::at(Step::MessagePulled);
         if is_operation(&delivery.headers) {
             let actor = delivery.to.clone();
             let begins = self.bucket.mailboxes().push_operator(delivery);
@@ -225,8 +231,12 @@ impl Loop {
         if watermark <= self.bucket.floor() {
             return;
         }
+        crash::at(Step::BeforeAck);
         match self.inbox.ack(watermark).await {
-            Ok(()) => self.bucket.set_floor(watermark),
+            Ok(()) => {
+                crash::at(Step::Acknowledged);
+                self.bucket.set_floor(watermark);
+            }
             Err(error) => {
                 tracing::warn!(%error, bucket = %self.bucket.id, "cannot acknowledge: the next time covers it")
             }
@@ -255,8 +265,12 @@ impl Loop {
             |(noted, time, _): &&(Instant, Time, Seq)| noted.elapsed() >= context.retention && *time < needed_from;
         let past = self.floors.iter().take_while(is_past).count();
         let Some(&(_, _, seq)) = past.checked_sub(1).and_then(|last| self.floors.get(last)) else { return };
+        crash::at(Step::BeforeTrim);
         match self.inbox.trim(seq).await {
-            Ok(()) => drop(self.floors.drain(..past)),
+            Ok(()) => {
+                crash::at(Step::Trimmed);
+                self.floors.drain(..past);
+            }
             Err(error) => tracing::warn!(%error, bucket = %self.bucket.id, "cannot trim: the next time covers it"),
         }
     }

@@ -4,7 +4,19 @@
 use crate::backend::{Delivery, Error, History};
 use crate::bucket::Bucket;
 use crate::id::ActorId;
-use crate::turn::LOOK_UP_FROM;
+use crate::mailbox::Waiting;
+use crate::message::Problem;
+use crate::record::Record;
+use crate::turn::{Admission, LOOK_UP_FROM, admit};
+
+/// Whether a message is still to be handled.
+pub(crate) enum Admitted {
+    Yes,
+    /// It was, or an earlier copy of it.
+    Done,
+    /// Nobody can tell: it ends with this.
+    Dead(Problem),
+}
 
 /// What the log knows of earlier copies.
 #[derive(Debug)]
@@ -29,6 +41,34 @@ impl Earlier {
         let (since, log) = (fixed.minus(LOOK_UP_FROM), &bucket.context.backend.log);
         let history = bucket.patiently("history", || log.find(actor, since, last, &ids)).await?;
         Ok(Self { complete: history.complete, history })
+    }
+
+    /// Whether a message is still to be handled.
+    ///
+    /// # Errors
+    /// `Damaged`: the log lost its newest messages; the bucket cannot go on.
+    pub(crate) fn admit(&self, bucket: &Bucket, record: &Record, waiting: &Waiting) -> Result<Admitted, Error> {
+        let delivery = &waiting.delivery;
+        let position = match waiting.parked {
+            Some(_) => record.parked.map(|parked| parked.position),
+            None => record.cursor,
+        };
+        match admit(position, record.committed, bucket.id, delivery) {
+            Admission::Behind => Ok(Admitted::Done),
+            Admission::TailLost => {
+                let reason = format!("{} is ahead of its mailbox: the log lost its newest messages", delivery.to);
+                Err(Error::Damaged { reason })
+            }
+            Admission::LookUp if self.has(delivery) => {
+                tracing::info!(actor = %delivery.to, seq = delivery.seq.0, "dropped a late copy");
+                Ok(Admitted::Done)
+            }
+            Admission::LookUp if !self.complete => {
+                let text = "a copy this late may have been handled before, and the log forgot";
+                Ok(Admitted::Dead(Problem::new("doubtful", text)))
+            }
+            Admission::LookUp | Admission::Handle => Ok(Admitted::Yes),
+        }
     }
 
     /// Whether an earlier copy of this message stands before it.

@@ -19,6 +19,8 @@ pub const KEY_BYTES_MAX: usize = 256;
 
 /// First word of the channels where answers are awaited: an answer goes nowhere else.
 pub const REPLY_CHANNEL: &str = "reply";
+/// First word of the channels on which NATS clients wait for answers.
+pub const INBOX: &str = "_INBOX";
 
 /// Names of the host's own headers. A guest or a caller can neither set nor read them.
 pub mod header {
@@ -42,6 +44,8 @@ pub mod header {
     pub const ID: &str = "Hydra-Id";
     /// The dead letter that an answered message became.
     pub const DEAD_LETTER: &str = "Hydra-Dead-Letter";
+    /// Why the store itself moved a message to the dead letters: `CODE: TEXT`.
+    pub const REASON: &str = "Hydra-Reason";
     /// The answer was kept from an earlier message with the same key.
     pub const REPLAYED: &str = "Hydra-Replayed";
 }
@@ -137,8 +141,16 @@ fn is_host(name: &str) -> bool {
 /// Where the outcome is awaited, if that is a place where answers may go: nobody can make the host talk to anything else.
 #[must_use]
 pub fn reply_of(headers: &Headers) -> Option<&str> {
-    let below_ours = |reply: &&str| reply.split_once('.').is_some_and(|(first, _)| first == REPLY_CHANNEL);
-    headers.get(header::REPLY).filter(below_ours)
+    headers.get(header::REPLY).filter(|reply| is_reply_channel(reply))
+}
+
+/// Whether an answer may go there: to a host that waits for it, or to the inbox of a NATS client. Nowhere else, or a message
+/// could make a host talk to anybody.
+#[must_use]
+pub fn is_reply_channel(channel: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let first = channel.split_once('.').map(|(first, _)| first);
+    first.is_some_and(|first| first == REPLY_CHANNEL || first == INBOX) && channel.bytes().all(is_plain)
 }
 
 /// A message to an actor.

@@ -17,6 +17,7 @@ use crate::bucket::{Context, Oldest, RecordSize};
 use crate::client::Client;
 use crate::cluster::{self, Member, Membership, Ownership};
 use crate::config::Config;
+use crate::crash::{self, Step};
 use crate::id::BucketId;
 use crate::message::Headers;
 use crate::random::Random;
@@ -124,10 +125,12 @@ impl Node {
     /// What could not be finished is done by the next host.
     pub async fn drain(&self, limit: Duration) {
         self.context.draining.cancel();
+        crash::at(Step::DrainBegun);
         self.context.tasks.close();
         if tokio::time::timeout(limit, self.context.tasks.wait()).await.is_err() {
             tracing::warn!(unfinished = self.context.tasks.len(), "draining took too long: the next host goes on");
         }
+        crash::at(Step::Drained);
         self.kill();
         self.loops.close();
         self.loops.wait().await;

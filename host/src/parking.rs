@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::backend::{Delivery, Error, NewMessage, Queue};
 use crate::bucket::Bucket;
 use crate::clock::Time;
+use crate::crash::{self, Step};
 use crate::id::{ActorId, Cursor, Seq};
 use crate::mailbox::Waiting;
 use crate::message::{Headers, body};
@@ -55,7 +56,9 @@ pub(crate) async fn park(bucket: &Bucket, actor: &ActorId, seqs: &[Seq], committ
         for delivery in page.into_iter().filter(|delivery| seqs.contains(&delivery.seq)) {
             let parked = vec![frame(bucket, delivery, committed)];
             // One at a time: of several the first could be lost and repeated behind the others.
+            crash::at(Step::BeforePark);
             bucket.patiently("parked queue", || async { log.append(parked.clone()).await.map(drop) }).await?;
+            crash::at(Step::Parked);
         }
     }
     Ok(())
@@ -137,5 +140,6 @@ pub(crate) async fn find(bucket: &Bucket, actor: &ActorId, origin: Seq) -> Resul
 /// # Errors
 /// `Error::Closed` and `Error::Damaged`: the bucket cannot go on.
 pub(crate) async fn trim(bucket: &Bucket, actor: &ActorId, up_to: Seq) -> Result<(), Error> {
+    crash::at(Step::BeforeParkedTrim);
     bucket.patiently("parked queue", || bucket.context.backend.log.trim_parked(actor, up_to)).await
 }

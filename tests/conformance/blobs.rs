@@ -10,7 +10,7 @@ pub(crate) async fn bytes_are_read_by_their_digest(world: &mut World) {
     let component = Bytes::from(vec![42; 3 << 20]);
     let digest = blobs.put(component.clone()).await.unwrap();
     assert_eq!(digest, Digest::of(&component));
-    let blobs = world.reopen().blobs;
+    let blobs = world.reopen().await.blobs;
     assert_eq!(blobs.get(&digest).await.unwrap(), Some(component));
     assert_eq!(blobs.get(&Digest::of(b"never kept")).await.unwrap(), None);
 }

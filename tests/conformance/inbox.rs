@@ -79,7 +79,7 @@ pub(crate) async fn unacknowledged_messages_come_again_after_a_reopening(world: 
     inbox.ack(second).await.unwrap();
     let mut inbox = open(&backend, &alice, 2).await;
     assert_eq!((inbox.floor(), next_ids(&mut inbox, 2).await), (second, vec!["m2".into(), "m3".into()]));
-    let backend = world.reopen();
+    let backend = world.reopen().await;
     let mut inbox = open(&backend, &alice, 3).await;
     assert_eq!((inbox.floor(), next_ids(&mut inbox, 2).await), (second, vec!["m2".into(), "m3".into()]));
 }
@@ -95,7 +95,7 @@ pub(crate) async fn the_floor_is_never_above_what_was_acknowledged(world: &mut W
     assert_eq!(open(&backend, &alice, 2).await.floor(), second, "a floor does not sink");
     let mut inbox = open(&backend, &alice, 3).await;
     inbox.ack(Seq(1_000)).await.unwrap();
-    let backend = world.reopen();
+    let backend = world.reopen().await;
     let mut inbox = open(&backend, &alice, 4).await;
     append(&backend, message(&alice, "later")).await;
     assert_eq!(next_ids(&mut inbox, 1).await, ["later"], "what was not there was not acknowledged");

@@ -41,6 +41,14 @@ macro_rules! laws {
                 })+
             })+
         }
+        mod nats {
+            $(mod $area {
+                $(#[tokio::test]
+                async fn $law() {
+                    crate::$area::$law(&mut crate::world::World::nats().await).await;
+                })+
+            })+
+        }
     };
 }
 

@@ -1,6 +1,6 @@
 //! Laws of parked messages: one queue per actor, whoever else has one.
 
-use hydra::backend::{Appended, Backend, DEDUPE_WINDOW, Error, Queue};
+use hydra::backend::{Appended, Backend, Error, Queue};
 use hydra::id::{ActorId, BucketId, Seq};
 
 use crate::world::{World, actor, append, append_many, dead_letter, message, parked};
@@ -50,8 +50,8 @@ pub(crate) async fn a_parked_id_is_stored_once_within_the_window(world: &mut Wor
     let (backend, alice) = (world.backend(), actor("alice"));
     append(&backend, message(&alice, "m1")).await;
     let first = append(&backend, parked(&alice, "m1")).await;
-    let backend = world.reopen();
-    world.pass(DEDUPE_WINDOW / 2).await;
+    let backend = world.reopen().await;
+    world.pass_less_than(world.window()).await;
     let again = backend.log.append(vec![parked(&alice, "m1")]).await.unwrap();
     assert_eq!(again, [Appended { seq: first, duplicate: true }]);
     assert_eq!(read_ids(&backend, &alice, Seq(0), 10).await, ["m1"]);
@@ -74,7 +74,7 @@ pub(crate) async fn positions_are_not_reused_when_all_is_trimmed(world: &mut Wor
     let last = append(&backend, parked(&alice, "a")).await;
     backend.log.trim_parked(&alice, last).await.unwrap();
     assert!(listed(&backend).await.is_empty());
-    let backend = world.reopen();
+    let backend = world.reopen().await;
     assert!(append(&backend, parked(&alice, "b")).await > last);
 }
 
@@ -86,7 +86,7 @@ pub(crate) async fn actors_are_listed_by_bucket(world: &mut World) {
     for actor in &actors {
         park_many(&backend, actor, actor.id(), 2).await;
     }
-    let backend = world.reopen();
+    let backend = world.reopen().await;
     assert_eq!(listed(&backend).await, actors);
     backend.log.trim_parked(&actors[7], Seq(u64::MAX)).await.unwrap();
     actors.remove(7);

@@ -101,10 +101,10 @@ pub(crate) async fn a_revision_grows_across_a_reopening(world: &mut World) {
     let table = world.backend().actors;
     let first = written(&table, "a", "1", Expect::Any).await;
     let deleted = revision(table.delete("a", Expect::Any).await.unwrap());
-    let table = world.reopen().actors;
+    let table = world.reopen().await.actors;
     let second = written(&table, "a", "2", Expect::Absent).await;
     assert!(first < deleted && deleted < second);
-    let table = world.reopen().actors;
+    let table = world.reopen().await.actors;
     assert_eq!(table.get("a").await.unwrap().unwrap().revision, second);
     assert!(second < written(&table, "a", "3", Expect::Revision(second)).await);
 }
@@ -123,9 +123,9 @@ pub(crate) async fn own_writes_are_seen(world: &mut World) {
 pub(crate) async fn a_row_expires_no_earlier_than_asked(world: &mut World) {
     let table = world.backend().actors;
     put_for(&table, "a", "1", Expect::Any, Some(2 * SECOND)).await;
-    world.pass(2 * SECOND - Duration::from_millis(1)).await;
+    world.pass_less_than(2 * SECOND).await;
     assert_eq!(value(&table, "a").await.as_deref(), Some("1"));
-    world.pass(Duration::from_millis(1)).await;
+    world.pass(SECOND).await;
     assert_eq!(value(&table, "a").await, None);
     assert!(table.list("", None, 10).await.unwrap().is_empty());
 }
@@ -203,7 +203,7 @@ pub(crate) async fn headers_and_empty_values_survive(world: &mut World) {
     let table = world.backend().actors;
     let headers = Headers(vec![("X-A".into(), "é \n ü".into()), ("X-A".into(), String::new())]);
     table.put("a", Bytes::new(), headers.clone(), Expect::Any, None).await.unwrap();
-    let table = world.reopen().actors;
+    let table = world.reopen().await.actors;
     let entry = table.get("a").await.unwrap().unwrap();
     assert_eq!((entry.value, entry.headers), (Bytes::new(), headers));
 }

@@ -1,23 +1,29 @@
 //! A store of one kind, and its time. Laws get one each; they reopen it and let time pass without sleeping.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use hydra::backend::embedded::{Embedded, open_with_clock};
-use hydra::backend::{Backend, Delivery, Inbox, NewMessage, Queue, memory};
+use hydra::backend::nats::{self, Nats};
+use hydra::backend::{Backend, DEDUPE_WINDOW, Delivery, Inbox, NewMessage, Queue, memory};
 use hydra::clock::{Clock, Time};
-use hydra::config::{Durability, Store};
+use hydra::config::{self, Durability, Store};
 use hydra::id::{ActorId, Epoch, Kind, Seq};
 use hydra::message::Headers;
 use hydra::names::MessageId;
+use hydra_tests::nats::NatsServer;
 use tempfile::TempDir;
 
 /// Buckets of every store here.
 pub(crate) const BUCKETS: u16 = 4;
 /// When every store's time begins.
 pub(crate) const START: Time = Time(1_800_000_000_000);
+/// How long a server that tests wait for recognises a repeated id.
+const WINDOW: Duration = Duration::from_secs(2);
+/// A server acts on what is due up to so much later.
+const LATENESS: Duration = Duration::from_millis(600);
 /// After so long something that must happen did not.
 const TOO_LONG: Duration = Duration::from_secs(20);
 
@@ -36,6 +42,13 @@ enum Place {
         /// Removed at the end.
         _dir: TempDir,
     },
+    /// The store is none only while it is reopened. Time is the server's own, so it is waited for.
+    Nats {
+        store: Option<Box<Nats>>,
+        settings: Box<(config::Nats, Store)>,
+        /// Killed at the end.
+        _server: Box<NatsServer>,
+    },
 }
 
 impl World {
@@ -53,30 +66,66 @@ impl World {
         Self { place: Place::Embedded { store, clock, config, _dir: dir } }
     }
 
+    /// On a server of its own.
+    pub(crate) async fn nats() -> Self {
+        let server = NatsServer::start().unwrap();
+        let nats = config::Nats { urls: vec![server.url()], ..config::Nats::default() };
+        let settings = Box::new((nats, Store { buckets: BUCKETS, ..Store::default() }));
+        let store = Some(Box::new(nats::open_with_window(&settings.0, &settings.1, WINDOW).await.unwrap()));
+        Self { place: Place::Nats { store, settings, _server: Box::new(server) } }
+    }
+
     /// The store.
     pub(crate) fn backend(&self) -> Backend {
         match &self.place {
             Place::Memory(backend) => backend.clone(),
             Place::Embedded { store, .. } => store.as_ref().unwrap().backend(),
+            Place::Nats { store, .. } => store.as_ref().unwrap().backend(),
         }
     }
 
     /// Ends the process that has the store, as far as the store can tell, and begins another.
-    pub(crate) fn reopen(&mut self) -> Backend {
-        if let Place::Embedded { store, clock, config, _dir: _ } = &mut self.place {
-            store.take().unwrap().close();
-            *store = Some(open_with_clock(config, Arc::clone(clock)).unwrap());
+    pub(crate) async fn reopen(&mut self) -> Backend {
+        match &mut self.place {
+            Place::Memory(_) => {}
+            Place::Embedded { store, clock, config, _dir: _ } => {
+                store.take().unwrap().close();
+                *store = Some(open_with_clock(config, Arc::clone(clock)).unwrap());
+            }
+            Place::Nats { store, settings, _server: _ } => {
+                store.take().unwrap().close().await;
+                *store = Some(Box::new(nats::open_with_window(&settings.0, &settings.1, WINDOW).await.unwrap()));
+            }
         }
         self.backend()
     }
 
-    /// Lets time pass.
+    /// How long this store recognises a repeated id.
+    pub(crate) fn window(&self) -> Duration {
+        if matches!(self.place, Place::Nats { .. }) { WINDOW } else { DEDUPE_WINDOW }
+    }
+
+    /// Lets time pass: enough for what is due after `span` to have happened.
     pub(crate) async fn pass(&self, span: Duration) {
         match &self.place {
             Place::Memory(_) => tokio::time::advance(span).await,
             Place::Embedded { clock, .. } => clock.not_before(clock.now().plus(span)),
+            Place::Nats { .. } => wait(span + LATENESS).await,
         }
     }
+
+    /// Lets less time pass: too little for what is due after `span`, and as much as this world's time can be told apart.
+    pub(crate) async fn pass_less_than(&self, span: Duration) {
+        match &self.place {
+            Place::Memory(_) | Place::Embedded { .. } => self.pass(span - Duration::from_millis(1)).await,
+            Place::Nats { .. } => wait(span.saturating_sub(LATENESS)).await,
+        }
+    }
+}
+
+/// Waits until then: a server's time is not the test's to move.
+async fn wait(span: Duration) {
+    let _ = tokio::time::timeout(span, pending::<()>()).await;
 }
 
 /// An actor.

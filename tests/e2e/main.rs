@@ -4,7 +4,6 @@
 mod commands;
 mod dev;
 mod hostile;
-mod killing;
 mod project;
 mod refusing;
 mod samples;

@@ -4,11 +4,13 @@
 
 use std::collections::VecDeque;
 
-use super::{Activation, Admitted, Stop};
+use super::{Activation, Stop};
 use crate::backend::Delivery;
 use crate::callers::tell_suspended;
 use crate::commit::{Draft, Loaded};
+use crate::crash::{self, Step};
 use crate::id::Seq;
+use crate::late::Admitted;
 use crate::mailbox::Waiting;
 use crate::message::{Message, Problem};
 use crate::parking::{self, PARKED_MAX};
@@ -24,10 +26,7 @@ impl Activation {
         // Without a position all of it are copies that came when the queue was empty already.
         let position = loaded.record.parked.map_or(Seq(u64::MAX), |parked| parked.position.seq);
         let mut messages = parking::first_copies(page, position);
-        if messages.is_empty() {
-            if !self.has_handled_all(&loaded, is_all).await? {
-                return Ok(messages);
-            }
+        if messages.is_empty() && self.has_handled_all(&loaded, is_all).await? {
             if let Some(last) = last {
                 parking::trim(&self.bucket, &self.actor, last).await?;
             }
@@ -39,18 +38,21 @@ impl Activation {
         Ok(messages)
     }
 
-    /// Nothing that was read from the queue is still to be handled, says the record; `is_all`: there is no more of it.
-    /// False: it is read anew. A record may be stale and take what waits for copies: only a write that succeeds tells.
+    /// Whether nothing that was read from the queue is still to be handled, as this record says; `is_all`: nothing stands
+    /// behind it. A record that was read may be an old one, to which what waits looks like copies: where that could be,
+    /// only a write that succeeds tells.
     async fn has_handled_all(&mut self, loaded: &Loaded, is_all: bool) -> Result<bool, Stop> {
-        let was_parked = loaded.record.parked.is_some();
-        if loaded.revision.is_some() && (is_all || !was_parked) {
+        let is_parked = loaded.record.parked.is_some();
+        if loaded.revision.is_some() && (is_all || !is_parked) {
             let mut draft = Draft::new(loaded);
             draft.unpark();
+            crash::at(Step::BeforeUnpark);
             if !self.commit(loaded, draft, VecDeque::new(), &mut VecDeque::new()).await? {
                 return Ok(false);
             }
         }
-        if is_all && !was_parked {
+        // Without a record nothing was ever parked.
+        if !is_parked && (is_all || loaded.revision.is_none()) {
             self.bucket.mailboxes().unpark(&self.actor);
         }
         Ok(loaded.revision.is_some())
@@ -64,7 +66,7 @@ impl Activation {
             let (delivery, origin) = (&waiting.delivery, self.at(waiting.delivery.seq));
             let full =
                 || Problem::new("parked-full", format!("{PARKED_MAX} messages of this actor are parked already"));
-            let dead = match self.admit(waiting, &loaded, &earlier)? {
+            let dead = match earlier.admit(&self.bucket, &loaded.record, waiting)? {
                 Admitted::Done => continue,
                 Admitted::Dead(problem) => Some(problem),
                 Admitted::Yes => draft.record.parked.filter(|parked| parked.count >= PARKED_MAX).map(|_| full()),

@@ -5,10 +5,14 @@
 
 pub mod embedded;
 pub mod memory;
+pub mod nats;
 
 mod bounds;
+mod calls;
 mod followers;
 mod watchers;
+
+pub use calls::{Call, Calls, Verb};
 
 use std::sync::Arc;
 use std::time::Duration;

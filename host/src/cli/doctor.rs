@@ -1,5 +1,6 @@
 //! `hydra doctor`: what is wrong here, and what to do about it.
-//! Asks the host over HTTP, and looks at the store's folder from outside. Never opens a store and never repairs.
+//! Asks the host over HTTP, and looks at the store from outside: at its folder, or at the NATS servers (`doctor_nats`).
+//! Never opens a store and never repairs.
 
 use std::path::Path;
 
@@ -12,6 +13,8 @@ use reqwest::Method;
 use serde::Serialize;
 
 use super::api::{self, Api};
+use super::doctor_nats;
+use super::nats::NatsSettings;
 use super::output::{self, Output};
 use super::settings::Settings;
 
@@ -23,11 +26,13 @@ const FREE_BYTES_MIN: u64 = 1 << 30;
 pub(super) struct Doctor {
     #[command(flatten)]
     settings: Settings,
+    #[command(flatten)]
+    nats: NatsSettings,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Verdict {
+pub(super) enum Verdict {
     Ok,
     Warn,
     Fail,
@@ -35,20 +40,25 @@ enum Verdict {
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
-struct Finding {
-    what: &'static str,
-    verdict: Verdict,
-    finding: String,
+pub(super) struct Finding {
+    pub(super) what: &'static str,
+    pub(super) verdict: Verdict,
+    pub(super) finding: String,
     /// What to do; empty when nothing is wrong.
-    cure: String,
+    pub(super) cure: String,
 }
 
 impl Finding {
-    fn new(what: &'static str, verdict: Verdict, finding: impl Into<String>, cure: impl Into<String>) -> Self {
+    pub(super) fn new(
+        what: &'static str,
+        verdict: Verdict,
+        finding: impl Into<String>,
+        cure: impl Into<String>,
+    ) -> Self {
         Self { what, verdict, finding: finding.into(), cure: cure.into() }
     }
 
-    fn ok(what: &'static str, finding: impl Into<String>) -> Self {
+    pub(super) fn ok(what: &'static str, finding: impl Into<String>) -> Self {
         Self::new(what, Verdict::Ok, finding, "")
     }
 
@@ -70,7 +80,7 @@ impl Doctor {
     /// At least one finding needs a cure.
     pub(super) async fn run(self, api: &Api, output: &Output) -> Result<()> {
         let mut findings = host(api).await;
-        findings.extend(self.store());
+        findings.extend(self.store().await);
         if output.json {
             output.value(&findings)?;
         } else {
@@ -83,21 +93,27 @@ impl Doctor {
         }
     }
 
-    fn store(&self) -> Vec<Finding> {
-        let store = match self.settings.store() {
-            Ok(store) => store,
+    async fn store(&self) -> Vec<Finding> {
+        let config = match self.settings.load_with(Vec::new(), self.nats.flags()) {
+            Ok(loaded) => loaded.config,
             Err(error) => {
                 return vec![Finding::new("settings", Verdict::Fail, format!("{error:#}"), "hydra config check")];
             }
         };
-        let durability = match store.durability {
+        let mut findings = vec![Finding::ok("settings", "right")];
+        if !config.nats.urls.is_empty() {
+            findings.extend(doctor_nats::look(&config).await);
+            return findings;
+        }
+        findings.extend([folder(&config.store.dir), space(&config.store.dir)]);
+        findings.push(match config.store.durability {
             Durability::Fsync => Finding::ok("durability", "fsync: what was acknowledged survives power loss"),
             Durability::Os => {
                 let finding = "os: what was acknowledged survives a crash of the host, not power loss";
                 Finding::new("durability", Verdict::Warn, finding, "set store.durability = \"fsync\" in production")
             }
-        };
-        vec![Finding::ok("settings", "right"), folder(&store.dir), space(&store.dir), durability]
+        });
+        findings
     }
 }
 

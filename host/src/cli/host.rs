@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +13,12 @@ use anyhow::{Context, Result};
 use clap::Args;
 use hydra::backend::Backend;
 use hydra::backend::embedded::{self, Embedded};
+use hydra::backend::nats::{self, Nats};
 use hydra::config::Config;
+#[cfg(debug_assertions)]
+use hydra::crash;
 use hydra::http;
+use hydra::ingress;
 use hydra::node::{Node, Parts};
 use hydra::random::Random;
 use hydra::registry::Registry;
@@ -22,6 +27,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::nats::NatsSettings;
 use super::settings::Settings;
 use super::signals::Signals;
 
@@ -32,15 +38,21 @@ const THREADS_LIMIT: Duration = Duration::from_millis(100);
 
 /// Folder of compiled code in the store's folder.
 const COMPILED: &str = "compiled";
+/// The same in the user's cache folder, for a host whose store is no folder.
+const COMPILED_OF_USER: &str = "hydra/compiled";
 
 /// Run a host in the foreground
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  hydra host --data /var/lib/hydra --http 127.0.0.1:8420\n  \
-                  HYDRA_HTTP_TOKEN=… hydra host --data /var/lib/hydra --http 0.0.0.0:8420\n\n\
+                  HYDRA_HTTP_TOKEN=… hydra host --data /var/lib/hydra --http 0.0.0.0:8420\n  \
+                  hydra host --nats nats://127.0.0.1:4222\n  \
+                  hydra host --nats tls://nats-1:4222,tls://nats-2:4222 --nats-creds hydra.creds --nats-replicas 3\n\n\
                   SIGTERM or Ctrl-C finishes what is in work and exits 0; a second one exits at once.")]
 pub(super) struct Host {
     #[command(flatten)]
     settings: Settings,
+    #[command(flatten)]
+    nats: NatsSettings,
 }
 
 impl Host {
@@ -49,7 +61,7 @@ impl Host {
     /// # Errors
     /// Every mistake in them.
     pub(super) fn config(&self) -> Result<Config> {
-        Ok(self.settings.load(Vec::new())?.config)
+        Ok(self.settings.load_with(Vec::new(), self.nats.flags())?.config)
     }
 
     /// Runs until a signal.
@@ -75,7 +87,57 @@ pub(super) struct Running {
     /// Ends the API.
     stop_api: CancellationToken,
     /// Closed last: nothing may write behind it.
-    store: Embedded,
+    store: Store,
+}
+
+/// What a host keeps everything in.
+enum Store {
+    /// A folder of this machine.
+    Embedded(Embedded),
+    /// Streams and tables of NATS servers.
+    Nats(Box<Nats>),
+}
+
+impl Store {
+    /// Opens the one that the settings name.
+    async fn open(config: &Config) -> Result<Self> {
+        if config.nats.urls.is_empty() {
+            return Ok(Self::Embedded(embedded::open(&config.store)?));
+        }
+        Ok(Self::Nats(Box::new(nats::open(&config.nats, &config.store).await?)))
+    }
+
+    fn backend(&self) -> Backend {
+        match self {
+            Self::Embedded(store) => store.backend(),
+            Self::Nats(store) => store.backend(),
+        }
+    }
+
+    async fn close(self) {
+        match self {
+            Self::Embedded(store) => store.close(),
+            Self::Nats(store) => store.close().await,
+        }
+    }
+}
+
+/// Where the store is, for people.
+fn place(config: &Config) -> String {
+    if config.nats.urls.is_empty() { config.store.dir.display().to_string() } else { config.nats.urls.join(",") }
+}
+
+/// Where compiled code is kept: as set, else in the store's folder, else in the user's cache. None: it is compiled at each start.
+fn compiled(config: &Config) -> Option<PathBuf> {
+    if config.sandbox.cache_dir.is_some() {
+        return config.sandbox.cache_dir.clone();
+    }
+    if config.nats.urls.is_empty() {
+        return Some(config.store.dir.join(COMPILED));
+    }
+    let named = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = named("XDG_CACHE_HOME").or_else(|| named("HOME").map(|home| home.join(".cache")))?;
+    Some(cache.join(COMPILED_OF_USER))
 }
 
 /// Puts a host together: the port, store, kinds, node, HTTP API, in this order. The one place that names a backend.
@@ -85,10 +147,9 @@ pub(super) struct Running {
 async fn start(config: &Config, guests: &Handle) -> Result<Running> {
     let listener = http::bind(&config.http).await?;
     let address = listener.local_addr().context("ask for the address")?;
-    let store = embedded::open(&config.store)?;
+    let store = Store::open(config).await?;
     let backend = store.backend();
-    let cache = config.sandbox.cache_dir.clone().unwrap_or_else(|| config.store.dir.join(COMPILED));
-    let sandbox = Sandbox::new(&config.sandbox, Some(cache), config.http.component_bytes_max)?;
+    let sandbox = Sandbox::new(&config.sandbox, compiled(config), config.http.component_bytes_max)?;
     let registry = Arc::new(Registry::open(backend.clone(), sandbox).await.context("load the kinds")?);
     let parts = Parts {
         config: config.clone(),
@@ -108,6 +169,10 @@ async fn start(config: &Config, guests: &Handle) -> Result<Running> {
         ready: Arc::new(move || readiness.ready()),
     };
     let api = Handle::current().spawn(http::serve(listener, api, stop_api.clone()));
+    if let Store::Nats(store) = &store {
+        let calls = store.calls().await?;
+        Handle::current().spawn(ingress::serve(calls, node.client(), backend.log.clone(), stop_api.clone()));
+    }
     Ok(Running { node, registry, backend, address, api, stop_api, store })
 }
 
@@ -122,7 +187,7 @@ impl Running {
             Err(error) => tracing::error!(%error, "the HTTP API panicked"),
         }
         self.node.drain(limit).await;
-        self.store.close();
+        self.store.close().await;
     }
 }
 
@@ -134,6 +199,10 @@ pub(super) fn run<F>(config: Config, drain_limit: Duration, beside: impl FnOnce(
 where
     F: Future<Output = Result<()>>,
 {
+    #[cfg(debug_assertions)]
+    if let Some(wish) = std::env::var_os(crash::VARIABLE) {
+        crash::arm(&wish.to_string_lossy())?;
+    }
     // Each connection holds a descriptor: as many as the system allows this user.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "cannot raise the limit of open files: fewer connections are possible");
@@ -173,7 +242,7 @@ where
         () = signals.next() => return Ok(()),
         running = start(config, guests) => running?,
     };
-    tracing::info!(address = %running.address, store = %config.store.dir.display(), "the host serves");
+    tracing::info!(address = %running.address, store = place(config), "the host serves");
     // Dropping `beside` is safe: it only watches files, deploys and prints. A deploy that was cut off did not happen.
     let ended = tokio::select! {
         biased;

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use hydra::config::{Given, Loaded, Sources};
 
@@ -49,7 +49,16 @@ impl Settings {
     /// # Errors
     /// Every mistake in them, and how to look at them.
     pub(super) fn load(&self, defaults: Vec<Given>) -> Result<Loaded> {
-        let sources = self.sources(defaults);
+        self.load_with(defaults, Vec::new())
+    }
+
+    /// As [`Settings::load`], with a verb's further flags.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub(super) fn load_with(&self, defaults: Vec<Given>, flags: Vec<Given>) -> Result<Loaded> {
+        let mut sources = self.sources(defaults);
+        sources.flags.extend(flags);
         hydra::config::load(&sources)
             .map_err(|problems| anyhow::anyhow!("the settings are not right:\n{problems}\nnext: hydra config check"))
     }
@@ -67,7 +76,10 @@ impl Settings {
     /// # Errors
     /// As [`Settings::load`].
     pub(super) fn store(&self) -> Result<hydra::config::Store> {
-        self.load(Vec::new()).map(|loaded| loaded.config.store).context("find the store")
+        let config = self.load(Vec::new()).context("find the store")?.config;
+        let is_folder = config.nats.urls.is_empty();
+        ensure!(is_folder, "the settings name NATS servers (nats.urls), this looks at a folder: hydra doctor");
+        Ok(config.store)
     }
 
     fn flags(&self) -> Vec<Given> {

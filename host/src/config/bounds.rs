@@ -1,6 +1,7 @@
 //! What each setting may be. Pure; asked by `load` once all layers are merged.
 //! Never changes a value: one out of bounds is refused, not clamped.
 
+use super::nats;
 use super::settings::Config;
 
 const KIB: u64 = 1 << 10;
@@ -35,14 +36,9 @@ pub(super) fn check(config: &Config) -> Vec<Broken> {
             bounds: "a power of two from 1 to 256".into(),
         });
     }
-    if config.store.bytes_max != 0 && !(MIB..=PIB).contains(&config.store.bytes_max) {
-        broken.push(Broken {
-            key: "store.bytes_max",
-            value: config.store.bytes_max.to_string(),
-            bounds: format!("0 (no limit but the disk), or {MIB} to {PIB}"),
-        });
-    }
+    broken.extend(sizes(config));
     broken.extend(node(config));
+    broken.extend(nats::check(&config.nats));
     broken.extend(token(config));
     broken.extend(hosts(config));
     if let Err(error) = crate::telemetry::filter(&config.telemetry.log) {
@@ -58,10 +54,11 @@ pub(super) fn check(config: &Config) -> Vec<Broken> {
 /// Every number with its least and greatest value.
 fn numbers(config: &Config) -> Vec<(&'static str, u64, u64, u64)> {
     let wide = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
-    let Config { store, http, node, sandbox, .. } = config;
+    let Config { store, nats, http, node, sandbox, .. } = config;
     vec![
         ("store.retention_s", store.retention_s, 60, 86_400),
         ("store.dead_letters_days", store.dead_letters_days.into(), 1, 3_650),
+        ("nats.replicas", wide(nats.replicas), 1, 5),
         ("http.requests_max", wide(http.requests_max), 1, 64 * KIB),
         ("http.component_bytes_max", wide(http.component_bytes_max), 1, 256 * MIB),
         ("node.heartbeat_ms", node.heartbeat_ms, 100, 10_000),
@@ -90,6 +87,21 @@ fn node(config: &Config) -> Vec<Broken> {
         broken.push(Broken { key: "node.lease_s", value: node.lease_s.to_string(), bounds });
     }
     broken
+}
+
+/// Sizes where 0 means no limit.
+fn sizes(config: &Config) -> impl Iterator<Item = Broken> {
+    let sizes = [
+        ("store.bytes_max", config.store.bytes_max),
+        ("nats.actors_bytes_max", config.nats.actors_bytes_max),
+        ("nats.dead_letters_bytes_max", config.nats.dead_letters_bytes_max),
+    ];
+    let broken = sizes.into_iter().filter(|(_, size)| *size != 0 && !(MIB..=PIB).contains(size));
+    broken.map(|(key, size)| Broken {
+        key,
+        value: size.to_string(),
+        bounds: format!("0 (no limit but the disk), or {MIB} to {PIB}"),
+    })
 }
 
 fn token(config: &Config) -> Option<Broken> {

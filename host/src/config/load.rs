@@ -19,12 +19,17 @@ const DEFAULT_FILE: &str = "hydra.toml";
 const DEFAULT_ORIGIN: &str = "default";
 /// Begins every variable that is a setting.
 const PREFIX: &str = "HYDRA_";
-/// Variables of the command line itself: no settings of a host.
-const CLIENT_VARIABLES: [&str; 3] = ["HYDRA_URL", "HYDRA_TOKEN", "HYDRA_CONFIG"];
+/// Variables of the command line itself and of the tests: no settings of a host.
+const CLIENT_VARIABLES: [&str; 4] = ["HYDRA_URL", "HYDRA_TOKEN", "HYDRA_CONFIG", "HYDRA_NATS_SERVER"];
+/// Further ones of the tests, known to no release.
+const TEST_VARIABLES: &[&str] = &[
+    #[cfg(debug_assertions)]
+    crate::crash::VARIABLE,
+];
 /// Kubernetes sets these beside a service that is called hydra.
 const FOREIGN_PREFIXES: [&str; 2] = ["HYDRA_SERVICE_", "HYDRA_PORT"];
 /// Never printed.
-const SECRETS: [&str; 1] = ["http.token"];
+const SECRETS: [&str; 3] = ["http.token", "nats.password", "nats.token"];
 /// A key this different from every known one is not taken for a slip: below it no suggestion is made.
 const LIKENESS_MIN: f64 = 0.7;
 
@@ -148,6 +153,7 @@ fn variables(environment: &[(String, String)]) -> Vec<Given> {
     let mut given: Vec<Given> = environment
         .iter()
         .filter(|(name, text)| !text.is_empty() && !CLIENT_VARIABLES.contains(&name.as_str()) && !foreign(name))
+        .filter(|(name, _)| !TEST_VARIABLES.contains(&name.as_str()))
         .filter_map(|(name, text)| {
             let key = name.strip_prefix(PREFIX)?.to_ascii_lowercase().replacen('_', ".", 1);
             Some(Given { key, text: text.clone(), origin: name.clone() })
@@ -183,6 +189,7 @@ impl Known {
                 Ok(number) => Value::from(number),
                 Err(_) => Value::from(given.text.as_str()),
             },
+            Some(Value::Bool(..)) => given.text.parse::<bool>().map_or(Value::from(given.text.as_str()), Value::from),
             Some(Value::Array(..)) => given.text.split(',').map(str::trim).collect::<Vec<_>>().into(),
             _ => Value::from(given.text.as_str()),
         };

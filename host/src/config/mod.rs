@@ -1,12 +1,13 @@
-//! The host's settings: what there is (`settings`), what is allowed (`bounds`), and where it comes from (`load`).
+//! The host's settings: what there is (`settings`), what is allowed (`bounds`, `nats`), and where it comes from (`load`).
 //! Defaults, then `hydra.toml`, then `HYDRA_…` variables, then flags; the later wins. Read once, at the start.
 //! Never read by a client verb: the command line talks to a host by its URL.
 
 mod bounds;
 mod load;
+mod nats;
 mod problem;
 mod settings;
 
 pub use load::{Given, Loaded, Setting, Sources, load};
 pub use problem::{Problem, Problems};
-pub use settings::{Config, Durability, Http, LogFormat, Node, Sandbox, Store, Telemetry};
+pub use settings::{Config, Durability, Http, LogFormat, Nats, Node, Sandbox, Storage, Store, Telemetry};

@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// The embedded store.
+    /// What is kept how long, and the embedded store.
     pub store: Store,
+    /// NATS JetStream instead of the embedded store.
+    pub nats: Nats,
     /// The HTTP API.
     pub http: Http,
     /// How much is in work at once.
@@ -34,7 +36,8 @@ pub enum Durability {
     Os,
 }
 
-/// `[store]`: the embedded store.
+/// `[store]`: what is kept how long, and the embedded store. With `nats.urls` only `buckets`, `retention_s` and
+/// `dead_letters_days` count: everything else says how one machine keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Store {
@@ -63,6 +66,99 @@ impl Default for Store {
             dead_letters_days: 30,
             bytes_max: 0,
         }
+    }
+}
+
+/// Where NATS keeps its streams and tables.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Storage {
+    /// On the servers' disks.
+    #[default]
+    File,
+    /// In the servers' memory: gone with their last restart. For tests.
+    Memory,
+}
+
+/// `[nats]`: NATS JetStream as the store. Replicas, storage and sizes are those of new streams: an existing one is never
+/// changed, `hydra doctor` tells how it differs.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Nats {
+    /// The servers, for example `nats://nats-1:4222`; at most 16, without credentials. Default none: the embedded store.
+    pub urls: Vec<String>,
+    /// A credentials file as `nsc` writes it: user JWT and seed. Default none.
+    pub creds_file: Option<PathBuf>,
+    /// A file with an nkey seed (`SU…`). Default none.
+    pub nkey_file: Option<PathBuf>,
+    /// A file with a user JWT; its seed is in `nkey_file`. Default none.
+    pub jwt_file: Option<PathBuf>,
+    /// User name; needs `password`. Default none.
+    pub user: Option<String>,
+    /// Password of `user`. Default none.
+    pub password: Option<String>,
+    /// A token. Default none.
+    pub token: Option<String>,
+    /// Whether TLS is demanded, whatever the server offers. Default false: as the server and the URL's scheme say.
+    pub tls: bool,
+    /// Whether TLS begins before the server says anything (`handshake_first`). Default false.
+    pub tls_first: bool,
+    /// A PEM file of the authorities that may vouch for the servers. Default none: the system's.
+    pub tls_ca_file: Option<PathBuf>,
+    /// A PEM file with this host's certificate; needs `tls_key_file`. Default none.
+    pub tls_cert_file: Option<PathBuf>,
+    /// A PEM file with the key of `tls_cert_file`. Default none.
+    pub tls_key_file: Option<PathBuf>,
+    /// The JetStream domain, behind a leaf node. Default none.
+    pub domain: Option<String>,
+    /// What this connection is called in the servers' monitoring; 1 to 64 visible characters. Default `hydra`.
+    pub name: String,
+    /// Name of the system, `[a-z][a-z0-9]{0,31}`: begins every subject and stream. Default `hydra`.
+    pub system: String,
+    /// Name of the region, of the same form. Default `local`.
+    pub region: String,
+    /// Servers that keep a copy of each stream and table, 1 to 5. Default 1: one server's loss is the data's.
+    pub replicas: usize,
+    /// Where streams and tables are kept; living nodes are in memory always. Default `file`.
+    pub storage: Storage,
+    /// Largest size of all records together in bytes, 1 MiB to 1 PiB; beyond it nothing is committed. Default 0: no limit.
+    pub actors_bytes_max: u64,
+    /// Largest size of all dead letters together in bytes, 1 MiB to 1 PiB; the oldest go first. Default 0: no limit.
+    pub dead_letters_bytes_max: u64,
+}
+
+impl Default for Nats {
+    fn default() -> Self {
+        Self {
+            urls: Vec::new(),
+            creds_file: None,
+            nkey_file: None,
+            jwt_file: None,
+            user: None,
+            password: None,
+            token: None,
+            tls: false,
+            tls_first: false,
+            tls_ca_file: None,
+            tls_cert_file: None,
+            tls_key_file: None,
+            domain: None,
+            name: "hydra".into(),
+            system: "hydra".into(),
+            region: "local".into(),
+            replicas: 1,
+            storage: Storage::File,
+            actors_bytes_max: 0,
+            dead_letters_bytes_max: 0,
+        }
+    }
+}
+
+/// Password and token are secrets: they are never printed.
+impl std::fmt::Debug for Nats {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = (&self.system, &self.region, &self.name);
+        f.debug_struct("Nats").field("urls", &self.urls).field("names", &names).finish_non_exhaustive()
     }
 }
 
@@ -150,7 +246,8 @@ impl Default for Node {
 pub struct Sandbox {
     /// Instances alive at once, 1 to 4,096. Default 256. Activations beyond it wait.
     pub instances_max: u32,
-    /// Folder of compiled code, private to this host. Default `compiled` in the store's folder.
+    /// Folder of compiled code, private to this user. Default `compiled` in the store's folder; with `nats.urls`
+    /// `hydra/compiled` in the user's cache folder (`$XDG_CACHE_HOME`, else `~/.cache`).
     pub cache_dir: Option<PathBuf>,
     /// Longest compilation in seconds, 1 to 3,600. Default 120.
     pub compile_s_max: u64,

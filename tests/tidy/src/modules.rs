@@ -12,6 +12,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
         &[
             "clock",
             "config",
+            "crash",
             "description",
             "digest",
             "effects",
@@ -36,7 +37,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
         &["activation", "bucket", "callers", "commit", "deadletter", "late", "operator", "parking", "tombstone"],
     ),
     ("one host", &["cluster", "inbox", "node"]),
-    ("edges", &["http"]),
+    ("edges", &["http", "ingress"]),
 ];
 /// Modules that know fewer others than their layer may.
 const NARROW: [(&str, &[&str]); 2] = [

@@ -49,7 +49,10 @@ impl Dev {
     /// Every mistake in them.
     pub(in crate::cli) fn config(&self) -> Result<Config> {
         let defaults = vec![given("store.durability", "os", ORIGIN), given("telemetry.log", "warn", ORIGIN)];
-        Ok(self.settings.load(defaults)?.config)
+        let mut config = self.settings.load(defaults)?.config;
+        // Needs nothing but this machine, whatever the settings of a host say.
+        config.nats.urls.clear();
+        Ok(config)
     }
 
     /// Runs until a signal.

@@ -1,0 +1,165 @@
+//! Reads a stream's messages of one subject, in order. Pages come by direct get, which any copy of the stream answers, and one
+//! that lags would hide messages; so the leader says first how far there are any, and takes each step that a page does not.
+//! Used by `log`. Never misses what was stored before the call, and never trips over headers that the client cannot read.
+
+use std::time::Duration;
+
+use async_nats::client::Request;
+use async_nats::{StatusCode, Subscriber};
+use futures_util::StreamExt as _;
+use serde::Serialize;
+
+use super::api::{Failure, Nothing, StreamInfo, ask};
+use super::error::code;
+use super::session::Session;
+use super::stored::{Raw, Stored};
+use super::time;
+use crate::backend::Error;
+use crate::clock::Time;
+use crate::id::Seq;
+
+/// Messages of one page.
+const PAGE_MESSAGES: usize = 256;
+/// Bytes of one page; one message at least.
+const PAGE_BYTES: usize = 4 << 20;
+/// How long a page's next message may take; after that the leader is asked.
+const PAGE_WAIT: Duration = Duration::from_secs(2);
+
+/// Where to begin.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Start {
+    /// At this position.
+    At(Seq),
+    /// With what was stored then or later.
+    Since(Time),
+}
+
+/// The messages of one subject in one stream.
+pub(super) struct History<'s> {
+    pub(super) session: &'s Session,
+    pub(super) stream: String,
+    /// May hold wildcards.
+    pub(super) subject: String,
+}
+
+/// What the API is asked for; the same for the leader and for a page.
+#[derive(Serialize)]
+struct Get<'s> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seq: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_by_subj: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_by_subj: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_bytes: Option<usize>,
+}
+
+impl History<'_> {
+    /// The messages from `start` on, at most `limit` and at most as many as make up a few pages' bytes. Fewer than
+    /// `limit` does not mean that there are no more; none does.
+    ///
+    /// # Errors
+    /// `Unavailable`: try again.
+    pub(super) async fn page(&self, start: Start, limit: usize) -> Result<Vec<Stored>, Error> {
+        if limit <= 1 {
+            return Ok(self.next(start).await?.into_iter().take(limit).collect());
+        }
+        let last = self.ask_leader(&Get { last_by_subj: Some(&self.subject), ..Get::NOTHING }).await?;
+        let is_behind = |last: &Stored| match start {
+            Start::At(first) => last.seq < first,
+            Start::Since(since) => last.time < since,
+        };
+        if last.is_none_or(|last| is_behind(&last)) {
+            return Ok(Vec::new());
+        }
+        let page = self.direct(start, limit.min(PAGE_MESSAGES)).await;
+        if page.is_empty() { Ok(self.next(start).await?.into_iter().collect()) } else { Ok(page) }
+    }
+
+    /// The first message from `start` on, from the leader.
+    ///
+    /// # Errors
+    /// `Unavailable`: try again.
+    pub(super) async fn next(&self, start: Start) -> Result<Option<Stored>, Error> {
+        self.ask_leader(&Get { next_by_subj: Some(&self.subject), ..Get::from(start) }).await
+    }
+
+    async fn ask_leader(&self, get: &Get<'_>) -> Result<Option<Stored>, Error> {
+        let what = format!("STREAM.MSG.GET.{}", self.stream);
+        match ask::<Raw>(&self.session.jetstream, what, get).await {
+            Ok(raw) => raw.read().map(Some).ok_or_else(|| unreadable(&self.stream)),
+            Err(failure) if failure.is(code::NO_MESSAGE) => Ok(None),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// As much of a page as comes, in order; nothing if anything is wrong.
+    async fn direct(&self, start: Start, count: usize) -> Vec<Stored> {
+        let get = Get {
+            next_by_subj: Some(&self.subject),
+            batch: Some(count),
+            max_bytes: Some(PAGE_BYTES),
+            ..Get::from(start)
+        };
+        let Ok(payload) = serde_json::to_vec(&get) else { return Vec::new() };
+        let inbox = self.session.client.new_inbox();
+        let Ok(mut answers) = self.session.client.subscribe(inbox.clone()).await else { return Vec::new() };
+        let request = Request::new().inbox(inbox).payload(payload.into());
+        let sent = self.session.jetstream.send_request(format!("DIRECT.GET.{}", self.stream), request).await;
+        if sent.is_err() {
+            return Vec::new();
+        }
+        let mut page = Vec::new();
+        while let Some(stored) = next_of_page(&mut answers).await {
+            page.push(stored);
+        }
+        page
+    }
+}
+
+/// The next message of a page. None: its end, or it breaks off.
+async fn next_of_page(answers: &mut Subscriber) -> Option<Stored> {
+    let answer = tokio::time::timeout(PAGE_WAIT, answers.next()).await.ok()??;
+    let is_message = answer.status.is_none_or(|status| status == StatusCode::OK);
+    if is_message { Stored::got(answer) } else { None }
+}
+
+impl Get<'_> {
+    const NOTHING: Self =
+        Self { seq: None, start_time: None, next_by_subj: None, last_by_subj: None, batch: None, max_bytes: None };
+
+    fn from(start: Start) -> Self {
+        match start {
+            Start::At(seq) => Self { seq: Some(seq.0.max(1)), ..Self::NOTHING },
+            Start::Since(time) => Self { start_time: Some(time.to_string()), ..Self::NOTHING },
+        }
+    }
+}
+
+/// Whether nothing that was stored at `since` or later was trimmed from a stream.
+///
+/// # Errors
+/// `Unavailable`: try again.
+pub(super) async fn is_complete(session: &Session, stream: &str, since: Time) -> Result<bool, Error> {
+    let state = stream_info(session, stream).await?.state;
+    // What was trimmed is not younger than the first message that was kept; of an empty stream nobody knows.
+    let is_older = || state.messages > 0 && time::read(&state.first_ts).is_some_and(|first| first < since);
+    Ok(state.first_seq <= 1 || is_older())
+}
+
+/// What a stream holds, as its leader says.
+///
+/// # Errors
+/// [`Failure`].
+pub(super) async fn stream_info(session: &Session, stream: &str) -> Result<StreamInfo, Failure> {
+    ask(&session.jetstream, format!("STREAM.INFO.{stream}"), &Nothing {}).await
+}
+
+fn unreadable(stream: &str) -> Error {
+    Error::Unavailable { reason: format!("the server's answer about the stream {stream} cannot be read") }
+}

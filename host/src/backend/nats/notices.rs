@@ -1,0 +1,138 @@
+//! Best-effort messages over core NATS: answers on their way, events for whoever looks on.
+//! One task sends them and begins to follow, in the order of the calls. Never waits, never tries again, and never publishes
+//! outside two places: below this region's notices, and below the inboxes of NATS clients.
+
+use async_nats::{Client, Message, Subscriber};
+use futures_util::StreamExt as _;
+use tokio::sync::{mpsc, oneshot};
+
+use super::headers;
+use super::names::Names;
+use super::session::Session;
+use crate::backend::{Error, Follow, Notice};
+
+/// Notices that wait to be sent; more are lost.
+const SENDING_MAX: usize = 16_384;
+/// Notices that wait for one follower; more are lost to it.
+const FOLLOWING_MAX: usize = 16_384;
+/// What the inboxes of NATS clients begin with.
+const INBOXES: &str = "_INBOX.";
+
+/// The sending end.
+pub(super) struct Notices(mpsc::Sender<Task>);
+
+enum Task {
+    Tell(Notice),
+    Follow(String, oneshot::Sender<Result<Follow, Error>>),
+}
+
+impl Notices {
+    /// Its task ends with the store.
+    pub(super) fn start(session: &Session) -> Self {
+        let (sender, tasks) = mpsc::channel(SENDING_MAX);
+        session.tasks.spawn(send(session.clone(), tasks));
+        Self(sender)
+    }
+
+    /// Sends a notice, if there is room.
+    pub(super) fn notify(&self, notice: Notice) {
+        // Best effort: the one who waits for it gives up some day.
+        let _ = self.0.try_send(Task::Tell(notice));
+    }
+
+    /// Follows the channels that begin with these words.
+    pub(super) async fn follow(&self, prefix: &str) -> Result<Follow, Error> {
+        let (answer, answered) = oneshot::channel();
+        self.0.send(Task::Follow(prefix.into(), answer)).await.map_err(|_| Error::Closed)?;
+        answered.await.unwrap_or(Err(Error::Closed))
+    }
+}
+
+async fn send(session: Session, mut tasks: mpsc::Receiver<Task>) {
+    loop {
+        let task = tokio::select! {
+            biased;
+            // Dropping either branch is safe: a token is looked at again, and a channel loses nothing.
+            () = session.ended.cancelled() => return,
+            task = tasks.recv() => task,
+        };
+        match task {
+            Some(Task::Tell(notice)) => tell(&session.client, &session.names, notice).await,
+            Some(Task::Follow(prefix, answer)) => {
+                // Nobody there: the follower went away, and the task ends as it sees that.
+                let _ = answer.send(follow(&session, &prefix).await);
+            }
+            None => return,
+        }
+    }
+}
+
+async fn tell(client: &Client, names: &Names, notice: Notice) {
+    let Some(subject) = subject(names, &notice.channel) else {
+        return tracing::debug!("a notice went nowhere: its channel is none");
+    };
+    let sent = client.publish_with_headers(subject, headers::encode(&notice.headers), notice.body).await;
+    if let Err(error) = sent {
+        tracing::debug!(%error, "a notice was not sent");
+    }
+}
+
+/// Where a notice goes; none: its channel cannot be a subject, or would be somebody's else.
+fn subject(names: &Names, channel: &str) -> Option<String> {
+    let is_word =
+        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_graphic() && !b"*>".contains(&byte));
+    if !channel.split('.').all(is_word) {
+        return None;
+    }
+    Some(if channel.starts_with(INBOXES) { channel.into() } else { names.notice(channel) })
+}
+
+async fn follow(session: &Session, prefix: &str) -> Result<Follow, Error> {
+    let subscribed = session.client.subscribe(session.names.notices(prefix)).await;
+    let messages = subscribed.map_err(|error| Error::Unavailable { reason: error.to_string() })?;
+    let (notices, follow) = mpsc::channel(FOLLOWING_MAX);
+    session.tasks.spawn(hear(session.clone(), messages, notices));
+    Ok(follow)
+}
+
+async fn hear(session: Session, mut messages: Subscriber, notices: mpsc::Sender<Notice>) {
+    loop {
+        let message = tokio::select! {
+            biased;
+            // Dropping any branch is safe: tokens and ends are looked at again, and a channel loses nothing.
+            () = session.ended.cancelled() => return,
+            () = notices.closed() => return,
+            message = messages.next() => message,
+        };
+        let Some(message) = message else { return };
+        if let Some(notice) = read(&session.names, message) {
+            // Best effort: a full follower loses the notice.
+            let _ = notices.try_send(notice);
+        }
+    }
+}
+
+fn read(names: &Names, message: Message) -> Option<Notice> {
+    let channel = names.channel(&message.subject)?.to_owned();
+    Some(Notice { channel, headers: headers::decode(message.headers.as_ref()), body: message.payload })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_goes_below_the_regions_notices_or_to_an_inbox_and_nowhere_else() {
+        let names = Names::new("hydra", "local");
+        let subject = |channel: &str| subject(&names, channel);
+        assert_eq!(subject("_INBOX.abc.1").as_deref(), Some("_INBOX.abc.1"));
+        for channel in ["reply.7", "$JS.API.STREAM.DELETE.x", "hydra.local.msg.0.0.0.counter.a", "_INBOX"] {
+            let subject = subject(channel).unwrap();
+            assert!(subject.starts_with("hydra.local.notice."), "{subject}");
+            assert_eq!(names.channel(&subject), Some(channel));
+        }
+        for none in ["", "reply.", "reply..a", "reply.*", "reply.>", "reply a", "reply\r\nPUB x 0", "_INBOX.é"] {
+            assert_eq!(subject(none), None, "{none}");
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Opens a store on NATS: connects, refuses a server that lacks something, makes what is missing, starts the tasks; and ends
+//! all of that. Called by the binary once at start, and by tests. Never changes or deletes a stream that is there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::Client;
+use async_nats::jetstream::context::AccountErrorKind;
+use async_nats::jetstream::stream::Config;
+use async_nats::jetstream::{self, Context, account::Account};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::blobs::Objects;
+use super::connect;
+use super::error::{OpenError, code, cure};
+use super::log::Streams;
+use super::names::{Names, TableName};
+use super::provision::{self, Difference};
+use super::publisher::Publisher;
+use super::session::Session;
+use super::table::Rows;
+use crate::backend::{self, Backend, DEDUPE_WINDOW, Expect, Put, Table};
+use crate::config;
+use crate::message::Headers;
+
+/// The oldest version that is tested.
+pub(super) const NEEDED: &str = "2.14";
+/// What each version brought that Hydra needs.
+const FEATURES: [((u64, u64), &str); 3] = [
+    ((2, 11), "rows that expire (message TTL and delete markers)"),
+    ((2, 12), "timers (message schedules)"),
+    ((2, 14), "the version that Hydra is tested with"),
+];
+/// The version of the map of buckets that this program reads and writes.
+const MAP_FORMAT: u32 = 1;
+
+/// An open store on NATS.
+pub struct Nats {
+    backend: Backend,
+    session: Session,
+    differences: Vec<Difference>,
+}
+
+/// How the slots of a region are divided. Written once, by the first host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct BucketMap {
+    format: u32,
+    /// Equal shares of the slots.
+    buckets: u16,
+}
+
+/// Connects and opens the store; makes streams, tables and the object store where they are missing.
+/// `store.buckets` counts for a new system, `store.dead_letters_days` for a new stream.
+///
+/// # Errors
+/// See [`OpenError`]: each names what to correct. No existing stream was changed.
+pub async fn open(config: &config::Nats, store: &config::Store) -> Result<Nats, OpenError> {
+    open_with_window(config, store, DEDUPE_WINDOW).await
+}
+
+/// As [`open`], with streams that recognise a repeated id for so long: tests have no time for more.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_with_window(
+    config: &config::Nats,
+    store: &config::Store,
+    dedupe_window: Duration,
+) -> Result<Nats, OpenError> {
+    let client = connect::connect(config).await?;
+    check_version(&client.server_info().version)?;
+    let jetstream = jetstream(config, client.clone());
+    account(&jetstream).await?;
+    let names = Names::new(&config.system, &config.region);
+    let mut differences = provision::ensure(&jetstream, vec![provision::registry(&names, config)]).await?;
+    let (tasks, ended) = (TaskTracker::new(), CancellationToken::new());
+    let publisher = Publisher::start(client.clone(), &tasks, ended.clone()).await?;
+    let is_replicated = config.replicas > 1;
+    let buckets = store.buckets;
+    let mut session = Session { client, jetstream, publisher, names, buckets, is_replicated, tasks, ended };
+    let registry = Arc::new(Rows::new(&session, TableName::Registry).await?);
+    session.buckets = bucket_count(&*registry, &session.names, store.buckets).await?;
+    let mut wanted = provision::wanted(&session.names, config, store, session.buckets);
+    let of_messages = |stream: &&mut Config| stream.duplicate_window == DEDUPE_WINDOW;
+    wanted.iter_mut().filter(of_messages).for_each(|stream| stream.duplicate_window = dedupe_window);
+    differences.extend(provision::ensure(&session.jetstream, wanted).await?);
+    for one in &differences {
+        let Difference { stream, setting, found, wanted, .. } = one;
+        tracing::warn!(stream, setting, found, wanted, "a stream is not as the settings say: run hydra doctor");
+    }
+    let backend = Backend {
+        log: Arc::new(Streams::start(&session).await?),
+        actors: Arc::new(Rows::new(&session, TableName::Actors).await?),
+        registry,
+        liveness: Arc::new(Rows::new(&session, TableName::Liveness).await?),
+        blobs: Arc::new(Objects::new(&session).await?),
+        exclusive: false,
+    };
+    Ok(Nats { backend, session, differences })
+}
+
+impl Nats {
+    /// The store, as the host sees it. After the close every call is answered `Closed`.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.backend.clone()
+    }
+
+    pub(super) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// How existing streams differ from what the settings say: told, never changed.
+    #[must_use]
+    pub fn differences(&self) -> &[Difference] {
+        &self.differences
+    }
+
+    /// Closes the store: ends its tasks and sends what is on its way.
+    pub async fn close(self) {
+        self.session.ended.cancel();
+        self.session.tasks.close();
+        self.session.tasks.wait().await;
+        if let Err(error) = self.session.client.drain().await {
+            tracing::debug!(%error, "the connection was closed already");
+        }
+    }
+}
+
+impl Drop for Nats {
+    fn drop(&mut self) {
+        self.session.ended.cancel();
+    }
+}
+
+/// JetStream over a connection, in the domain that the settings name.
+pub(super) fn jetstream(config: &config::Nats, client: Client) -> Context {
+    match &config.domain {
+        Some(domain) => jetstream::with_domain(client, domain),
+        None => jetstream::new(client),
+    }
+}
+
+/// # Errors
+/// `OpenError::Version`: it is older than [`NEEDED`].
+pub(super) fn check_version(found: &str) -> Result<(), OpenError> {
+    let mut numbers = found.split(|byte: char| !byte.is_ascii_digit()).map(|number| number.parse::<u64>().ok());
+    let version = (numbers.next().flatten().unwrap_or(0), numbers.next().flatten().unwrap_or(0));
+    let missing: Vec<&str> = FEATURES.iter().filter(|(since, _)| version < *since).map(|(_, what)| *what).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(OpenError::Version { found: found.into(), needed: NEEDED, missing: missing.join("; ") })
+}
+
+/// What the account may use and uses.
+///
+/// # Errors
+/// `OpenError::NoJetStream`: it may use nothing.
+pub(super) async fn account(jetstream: &Context) -> Result<Account, OpenError> {
+    jetstream.query_account().await.map_err(|error| {
+        let cure = match error.kind() {
+            AccountErrorKind::JetStream(refusal) => cure(u16::try_from(refusal.error_code().0).unwrap_or(0)),
+            AccountErrorKind::JetStreamUnavailable => cure(code::NOT_ENABLED),
+            _ => None,
+        };
+        let cure = cure.unwrap_or(
+            "look whether the server runs with JetStream, whether nats.domain is right, and whether this user may \
+             publish to $JS.API.> and subscribe to _INBOX.>",
+        );
+        OpenError::NoJetStream { reason: error.to_string(), cure }
+    })
+}
+
+/// How many buckets this system has: as its first host was told.
+async fn bucket_count(registry: &dyn Table, names: &Names, wanted: u16) -> Result<u16, OpenError> {
+    let key = names.bucket_map();
+    let map = BucketMap { format: MAP_FORMAT, buckets: wanted };
+    let value = serde_json::to_vec(&map).map_err(|error| damaged(&key, &error.to_string()))?;
+    let stored = match registry.get(&key).await? {
+        Some(entry) => entry.value,
+        None => match registry.put(&key, value.clone().into(), Headers::default(), Expect::Absent, None).await? {
+            Put::Written(_) => Bytes::from(value),
+            // Another host was faster.
+            Put::Refused => registry.get(&key).await?.map(|entry| entry.value).unwrap_or_default(),
+        },
+    };
+    let buckets = read_map(&key, &stored)?;
+    if buckets != wanted {
+        tracing::info!(buckets, "the system has its number of buckets already: store.buckets does not count");
+    }
+    Ok(buckets)
+}
+
+/// How many buckets a stored map says there are.
+///
+/// # Errors
+/// `OpenError::Store`: it does not read back.
+pub(super) fn read_map(key: &str, stored: &[u8]) -> Result<u16, OpenError> {
+    let map: BucketMap = serde_json::from_slice(stored).map_err(|error| damaged(key, &error.to_string()))?;
+    if map.format != MAP_FORMAT || !map.buckets.is_power_of_two() || map.buckets > 256 {
+        return Err(damaged(key, "made by another version: use the version that made it"));
+    }
+    Ok(map.buckets)
+}
+
+fn damaged(key: &str, reason: &str) -> OpenError {
+    let reason = format!("the row {key} of the registry, which says how the slots are divided: {reason}");
+    backend::Error::Damaged { reason }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_server_is_refused_for_what_it_lacks() {
+        for good in ["2.14.0", "2.15.1", "3.0.0", "2.14.0-preview.1"] {
+            assert!(check_version(good).is_ok(), "{good}");
+        }
+        let told = check_version("2.10.29").unwrap_err().to_string();
+        assert!(told.contains("2.10.29") && told.contains("TTL") && told.contains("schedules"), "{told}");
+        let told = check_version("2.12.3").unwrap_err().to_string();
+        assert!(!told.contains("TTL") && told.contains("tested with"), "{told}");
+        assert!(check_version("").is_err() && check_version("banana").is_err());
+    }
+}
