@@ -11,7 +11,10 @@ use hydra::record::{self, Record};
 use hydra_tests::scripted::actor;
 
 use super::guests::{ACCOUNTS, COUNTERS, HOPS, Told};
+use super::world::{Running, World};
 
+/// Dead letters from which an operator chooses.
+const LETTERS_MAX: usize = 100;
 /// An operator waits for the answer this long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -61,12 +64,42 @@ pub(crate) async fn operate(client: Client, to: ActorId, operation: Operation) -
     }
 }
 
-/// Drops a dead letter whose message's commit is through: it must never come again.
-pub(crate) async fn drop_letter(store: &Backend, which: usize) -> Option<DeadLetter> {
-    let letters = deadletter::list(store, None, Seq(0), 100).await.expect("dead letters");
-    let letter = letters.get(which % letters.len().max(1))?;
-    if !record(store, &letter.actor).await.outbox.is_empty() {
-        return None;
+/// A dead letter that an operator took.
+pub(crate) struct Taken {
+    pub(crate) letter: DeadLetter,
+    /// Its message was put into the mailbox again; else it was dropped.
+    pub(crate) is_replayed: bool,
+}
+
+impl World {
+    /// A dead letter that a human may take: the commit that made it is through, so it must never come again.
+    async fn letter(&self, which: usize) -> Option<DeadLetter> {
+        let letters = deadletter::list(&self.store, None, Seq(0), LETTERS_MAX).await.expect("dead letters");
+        let letter = letters.get(which % letters.len().max(1))?;
+        let is_taken = self.taken.iter().any(|taken| taken.letter.id == letter.id);
+        let is_free = !is_taken && self.faults.witness().has_handed_over(&letter.actor);
+        is_free.then(|| letter.clone())
     }
-    deadletter::drop(store, &letter.id).await.expect("a dead letter").then(|| letter.clone())
+
+    /// Drops a dead letter.
+    pub(crate) async fn drop_letter(&mut self, which: usize) {
+        let Some(letter) = self.letter(which).await else { return };
+        self.faults.note(&format!("an operator: drops dead letter {}", letter.id));
+        assert!(deadletter::drop(&self.store, &letter.id).await.expect("a dead letter"), "it was there");
+        self.taken.push(Taken { letter, is_replayed: false });
+    }
+
+    /// Has a dead letter's message handled again, through one of the hosts, sometimes twice at once.
+    pub(crate) async fn replay_letter(&mut self, which: usize, through: usize) {
+        // Whether a doubtful one was handled before is what a human finds out: here nobody does.
+        let Some(letter) = self.letter(which).await.filter(|letter| letter.reason != "doubtful") else { return };
+        let Running { node, link } = &self.nodes[through];
+        let times = self.faults.draw(|random| random.usize(1..=2));
+        link.note(&format!("an operator: replays dead letter {}, {times} times", letter.id));
+        for _ in 0..times {
+            let (backend, client, id) = (link.backend(), node.client(), letter.id.clone());
+            self.senders.spawn(async move { deadletter::replay(&backend, &client, &id).await });
+        }
+        self.taken.push(Taken { letter, is_replayed: true });
+    }
 }

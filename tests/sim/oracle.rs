@@ -18,6 +18,10 @@ use super::world::World;
 
 /// More dead letters than any simulation makes.
 const LETTERS_MAX: usize = 100_000;
+/// Instead of its reason: the dead letter is gone, and its message is in the mailbox again.
+const REPLAYED: &str = "replayed";
+/// Instead of its reason: its message may be in the mailbox again.
+const REPLAY_BEGUN: &str = "replay begun";
 
 /// How a message from outside ended for its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +39,10 @@ pub(crate) enum Ending {
 /// What is left when everything is quiet.
 pub(crate) struct Found<'a> {
     witness: &'a Witness,
+    /// The dead letters that are there, and those that an operator took.
     letters: Vec<DeadLetter>,
+    /// Those that were put into their mailboxes again, by name, and how far that went.
+    replayed: BTreeMap<String, &'static str>,
     /// What each actor was told, in order.
     told: BTreeMap<ActorId, Vec<String>>,
     records: BTreeMap<ActorId, Record>,
@@ -49,13 +56,14 @@ pub(crate) async fn check(world: &World, witness: &Witness) -> Vec<String> {
     let mut found = Found {
         witness,
         letters,
+        replayed: BTreeMap::new(),
         told: BTreeMap::new(),
         records: BTreeMap::new(),
         states: BTreeMap::new(),
         complaints: witness.complaints.clone(),
     };
     found.read(&world.store).await;
-    found.check_dropped(world);
+    found.check_taken(world);
     found.check_actors();
     found.check_chains();
     found.check_letters(world);
@@ -110,11 +118,13 @@ impl Found<'_> {
                 let ends: Vec<&str> = buried.copied().collect();
                 let times = told.iter().filter(|told| told == name).count();
                 match times {
-                    0 if ends.is_empty() && !copies.iter().all(|(_, copy)| is_refused(copy)) => {
+                    0 if ends.iter().all(|end| *end == REPLAYED)
+                        && !copies.iter().all(|(_, copy)| is_refused(copy)) =>
+                    {
                         complaints.push(format!("lost: {to} was never told {name}: {copies:?}"))
                     }
                     0 => {}
-                    1 if ends.iter().all(|end| *end == "doubtful") => {
+                    1 if ends.iter().all(|end| ["doubtful", REPLAYED, REPLAY_BEGUN].contains(end)) => {
                         let alive = copies.iter().find(|(seq, _)| !dead.contains_key(seq));
                         places.extend(alive.map(|(seq, _)| ((**name).to_owned(), **seq)));
                     }
@@ -136,10 +146,13 @@ impl Found<'_> {
     }
 
     /// Reasons of an actor's dead letters, by the place of the message.
-    fn dead_of(&self, to: &ActorId) -> BTreeMap<Seq, &str> {
+    fn dead_of<'a>(&'a self, to: &ActorId) -> BTreeMap<Seq, &'a str> {
         let letters = self.letters.iter().filter(|letter| letter.actor == *to);
-        let place = |letter: &DeadLetter| letter.id.parse::<Cursor>().expect("a place").seq;
-        letters.map(|letter| (place(letter), letter.reason.as_str())).collect()
+        let told = |letter: &'a DeadLetter| {
+            let place: Cursor = letter.id.parse().expect("a place");
+            (place.seq, self.replayed.get(&letter.id).copied().unwrap_or(letter.reason.as_str()))
+        };
+        letters.map(told).collect()
     }
 
     /// What was handled has sent on what it had to, and nobody else did.
@@ -169,14 +182,25 @@ impl Found<'_> {
         self.complaints.extend(complaints);
     }
 
-    /// What was dropped does not come again, and counts as what it was.
-    fn check_dropped(&mut self, world: &World) {
-        let is_back = |letter: &&DeadLetter| self.letters.iter().any(|other| other.id == letter.id);
-        let back: Vec<String> = world.dropped.iter().filter(is_back).map(|letter| letter.id.clone()).collect();
+    /// What an operator took does not come again, and counts as what it was.
+    fn check_taken(&mut self, world: &World) {
+        let left: BTreeSet<String> = self.letters.iter().map(|letter| letter.id.clone()).collect();
+        let (mut back, mut gone) = (Vec::new(), Vec::new());
+        for taken in &world.taken {
+            match left.contains(&taken.letter.id) {
+                // A replay may have ended between its two steps.
+                true if taken.is_replayed => {}
+                true => back.push(taken.letter.id.clone()),
+                false => gone.push(taken.letter.clone()),
+            }
+        }
         if !back.is_empty() && !world.plan.has_late_copies() {
             self.complain(format!("doubled: dead letters that were dropped came again: {back:?}"));
         }
-        self.letters.extend(world.dropped.iter().cloned());
+        let replayed = world.taken.iter().filter(|taken| taken.is_replayed).map(|taken| &taken.letter.id);
+        let far = |id: &String| (id.clone(), if left.contains(id) { REPLAY_BEGUN } else { REPLAYED });
+        self.replayed = replayed.map(far).collect();
+        self.letters.extend(gone);
     }
 
     /// Every dead letter has a cause: what its receiver does with such a message, an operator, or trimmed history.
@@ -251,7 +275,9 @@ impl Found<'_> {
         for (to, arrivals) in &self.witness.arrivals {
             let mut latest: BTreeMap<&str, (Cursor, usize)> = BTreeMap::new();
             let mut seen = BTreeSet::new();
-            for arrival in arrivals.values().filter(|arrival| seen.insert(&arrival.id)) {
+            // A dead letter that is replayed comes from outside, under its first sender's name.
+            let is_sent = |arrival: &&Arrival| !arrival.id.starts_with("in:");
+            for arrival in arrivals.values().filter(is_sent).filter(|arrival| seen.insert(&arrival.id)) {
                 let Some(sender) = &arrival.sender else { continue };
                 let place = arrival.id.rsplit_once(':').and_then(|(commit, index)| {
                     let commit = commit.strip_prefix(sender)?.strip_prefix(':')?;
@@ -272,10 +298,14 @@ impl Found<'_> {
             let arrivals = self.witness.arrivals.get(to);
             let has_come = arrivals.is_some_and(|all| all.values().any(|arrival| uid(&arrival.body) == name));
             let handled = self.told.get(to).is_some_and(|told| told.contains(name));
+            let dead = self.dead_of(to);
+            let copies = arrivals.into_iter().flatten().filter(|(_, arrival)| uid(&arrival.body) == name);
+            let is_replayed =
+                copies.filter_map(|(seq, _)| dead.get(seq)).any(|end| [REPLAYED, REPLAY_BEGUN].contains(end));
             let is_true = match ending {
                 Ending::Accepted => has_come,
                 Ending::Handled => handled,
-                Ending::NotHandled => !handled,
+                Ending::NotHandled => !handled || is_replayed,
                 Ending::Unknown => true,
             };
             if !is_true {

@@ -87,6 +87,6 @@ fn parked_messages_out_of_their_order_are_found() {
 }
 
 #[test]
-fn a_parked_outbox_that_is_not_cleared_is_found() {
-    is_found(Rule::ParkedOutbox, Scenario::Parking, &["dead letter without cause", "doubled"]);
+fn an_outbox_that_stays_in_the_record_though_it_was_handed_over_is_found() {
+    is_found(Rule::ClearedOutbox, Scenario::Parking, &["dead letter without cause", "doubled"]);
 }

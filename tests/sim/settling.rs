@@ -24,6 +24,7 @@ const PARKED_MAX: usize = 100_000;
 impl World {
     /// The faults stop, and everything must come to an end.
     pub(crate) async fn settle(mut self) -> Outcome {
+        let turns = self.guests.turns.load(Ordering::Relaxed);
         self.faults.note("the faults stop");
         self.faults.set(Rates::default());
         self.guests.mend();
@@ -52,7 +53,6 @@ impl World {
         complaints.extend(self.nodes.iter().flat_map(|one| stopped(&one.node)));
         let seen = std::mem::take(&mut *self.faults.witness());
         complaints.extend(oracle::check(&self, &seen).await);
-        let turns = self.guests.turns.load(Ordering::Relaxed);
         Outcome { events: seen.events, turns, parkings: seen.parkings, complaints }
     }
 

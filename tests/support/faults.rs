@@ -68,8 +68,8 @@ pub enum Rule {
     ParkedPosition,
     /// Messages are parked one after the other.
     ParkedOrder,
-    /// A parked actor's outbox is cleared in the store once it is handed over.
-    ParkedOutbox,
+    /// An outbox that the floor does not tell to be handed over is taken out of the record once it is.
+    ClearedOutbox,
 }
 
 /// What all nodes of one simulation share: the store, the choices, the witness.

@@ -57,11 +57,11 @@ impl Table for Actors {
         let put = async move {
             let table = &link.faults.store.actors;
             let before = table.get(&key).await?;
-            let headers = match &before {
-                Some(before) if link.faults.is_broken(Rule::ParkedOutbox) => not_cleared(before, headers),
-                _ => headers,
+            let kept = match &before {
+                Some(before) if link.faults.is_broken(Rule::ClearedOutbox) => not_cleared(before, headers.clone()),
+                _ => headers.clone(),
             };
-            let put = table.put(&key, value.clone(), headers.clone(), expect, expires_after).await?;
+            let put = table.put(&key, value.clone(), kept, expect, expires_after).await?;
             let Put::Written(revision) = put else {
                 link.note(&format!("may not write {key}"));
                 return Ok(put);
@@ -113,13 +113,12 @@ fn forgotten_position(mut headers: Headers) -> Headers {
     headers
 }
 
-/// If this write does nothing but clear a parked actor's outbox: the headers with the outbox.
+/// If this write does nothing but clear an outbox: the headers with the outbox.
 fn not_cleared(before: &Entry, headers: Headers) -> Headers {
     let same = |name| before.headers.get(name) == headers.get(name);
-    let is_parked = headers.get("Hydra-Parked").is_some();
     let clears = headers.get("Hydra-Outbox").is_none() && before.headers.get("Hydra-Outbox").is_some();
     let is_same = ["Hydra-Committed", "Hydra-Cursor", "Hydra-Operator", "Hydra-Parked", "Hydra-Epoch"].map(same);
-    if is_parked && clears && is_same == [true; 5] { before.headers.clone() } else { headers }
+    if clears && is_same == [true; 5] { before.headers.clone() } else { headers }
 }
 
 /// Who lives.

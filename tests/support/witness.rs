@@ -121,6 +121,11 @@ impl Witness {
         }
     }
 
+    /// Whether the outbox of an actor's last commit was handed over, and taken out of its record.
+    pub fn has_handed_over(&self, actor: &ActorId) -> bool {
+        self.records.get(&record::key(actor)).is_none_or(|record| record.outbox.is_empty())
+    }
+
     /// A bucket was acknowledged.
     pub fn acknowledged(&mut self, now: Time, who: u32, bucket: BucketId, seq: Seq) {
         self.note(now, &format!("node {who}: acknowledges {bucket} up to {}", seq.0));
