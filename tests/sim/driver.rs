@@ -10,13 +10,13 @@ use hydra_tests::scripted::request;
 use tokio::time::Instant;
 
 use super::guests::{ACCOUNTS, COUNTERS, HOPS, How, Outage};
-use super::operators::{actors, operate, operation, suspended};
+use super::operators::{actors, of_suspended, operate, operation, suspended};
 use super::oracle::Ending;
 use super::scenario::Step;
 use super::world::{RETENTION, Running, World};
 
 /// Steps of the driver: most of them send a message.
-const STEPS: u32 = 220;
+const STEPS: u32 = 250;
 /// Nodes alive at once.
 const NODES_MAX: usize = 3;
 /// A node that is to die at one of its next calls is killed after so long at the latest.
@@ -164,7 +164,10 @@ impl World {
         let (choice, which, operation_choice) =
             self.faults.draw(|random| (random.u32(..10), random.usize(..1_000), random.u32(..100)));
         let chosen = match choice {
-            0..3 => suspended(&self.store).await.into_iter().map(|to| (to, Operation::Resume)).collect(),
+            0..3 => {
+                let suspended = suspended(&self.store).await.into_iter();
+                suspended.map(|to| (to.clone(), of_suspended(&to, operation_choice))).collect()
+            }
             3..7 => {
                 let to = actors()[which % actors().len()].clone();
                 let operation = operation(&to, operation_choice);

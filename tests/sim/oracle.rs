@@ -125,7 +125,9 @@ impl Found<'_> {
                     }
                     0 => {}
                     1 if ends.iter().all(|end| ["doubtful", REPLAYED, REPLAY_BEGUN].contains(end)) => {
-                        let alive = copies.iter().find(|(seq, _)| !dead.contains_key(seq));
+                        // Of one that was replayed several copies may wait, under one key.
+                        let is_certain = ends.iter().all(|end| *end == "doubtful");
+                        let alive = copies.iter().find(|(seq, _)| is_certain && !dead.contains_key(seq));
                         places.extend(alive.map(|(seq, _)| ((**name).to_owned(), **seq)));
                     }
                     1 => {
