@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hydra::client::{self, Asked, Client, Operation, Request};
+use hydra::client::{self, Asked, Client, Request};
 use hydra::message::Status;
 use hydra_tests::faults::pass;
 use hydra_tests::scripted::request;
