@@ -322,3 +322,17 @@ impl Drop for Waits {
         self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_that_ends_late_forgets_nothing_of_the_next_one() {
+        let (oldest, bucket) = (Oldest::default(), BucketId { number: 1, incarnation: 1 });
+        oldest.note(bucket, Epoch(1), Some(Time(5)));
+        oldest.note(bucket, Epoch(2), Some(Time(7)));
+        oldest.forget(bucket, Epoch(1));
+        assert_eq!((oldest.here(), oldest.buckets().len()), (Some(Time(7)), 1));
+    }
+}
