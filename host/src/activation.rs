@@ -297,10 +297,8 @@ impl Activation {
             match commit::commit(&self.bucket, &self.actor, loaded, draft).await? {
                 Committed::Done(Some(loaded)) => {
                     self.remember_tombstone(&loaded);
-                    match (was_parked, loaded.record.parked.is_some()) {
-                        (_, true) => drop(self.bucket.mailboxes().park(&self.actor)),
-                        (true, false) => self.bucket.mailboxes().unpark(&self.actor),
-                        (false, false) => {}
+                    if was_parked && loaded.record.parked.is_none() {
+                        self.bucket.mailboxes().unpark(&self.actor);
                     }
                     records.insert(self.actor.clone(), *loaded);
                 }

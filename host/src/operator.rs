@@ -105,6 +105,9 @@ async fn try_once(
         record::Status::Suspended(problem) => suspend(bucket, actor, VecDeque::new(), problem),
         _ => bucket.mailboxes().resume(actor),
     }
+    if loaded.record.parked.is_some() {
+        bucket.mailboxes().park(actor);
+    }
     if loaded.record.status == record::Status::Deleted {
         bucket.remember_tombstone(delivery.seq, actor.clone());
     }

@@ -173,15 +173,17 @@ impl World {
                 let operation = operation(&to, operation_choice);
                 vec![(to, operation)]
             }
-            7 => return self.drop_letter(which).await,
-            _ => return self.replay_letter(which, through).await,
+            7 => return self.letters.drop(which).await,
+            _ => return self.letters.replay(which, &self.nodes[through], &self.senders).await,
         };
         for (to, operation) in chosen {
             let (client, operated) = (self.nodes[through].node.client(), self.operated.clone());
             self.faults.note(&format!("an operator: {operation:?} {to}"));
+            let letters = self.letters.clone();
             self.senders.spawn(async move {
-                let answered = operate(client, to, operation).await;
+                let answered = operate(client, to.clone(), operation).await;
                 operated.lock().expect("operations").extend(answered);
+                letters.drop_skipped(&to).await;
             });
         }
     }

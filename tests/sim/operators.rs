@@ -1,5 +1,7 @@
 //! What people do to actors in a simulation, and what they were told. Called by the driver and when everything settles.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hydra::backend::Backend;
@@ -8,13 +10,15 @@ use hydra::deadletter::{self, DeadLetter};
 use hydra::id::{ActorId, Seq};
 use hydra::message::Status;
 use hydra::record::{self, Record};
+use hydra_tests::faults::Faults;
 use hydra_tests::scripted::actor;
+use tokio_util::task::TaskTracker;
 
 use super::guests::{ACCOUNTS, COUNTERS, HOPS, Told};
-use super::world::{Running, World};
+use super::world::Running;
 
 /// Dead letters from which an operator chooses.
-const LETTERS_MAX: usize = 100;
+const LETTERS_MAX: usize = 10_000;
 /// An operator waits for the answer this long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -71,45 +75,75 @@ pub(crate) async fn operate(client: Client, to: ActorId, operation: Operation) -
 }
 
 /// A dead letter that an operator took.
+#[derive(Clone)]
 pub(crate) struct Taken {
     pub(crate) letter: DeadLetter,
     /// Its message was put into the mailbox again; else it was dropped.
     pub(crate) is_replayed: bool,
 }
 
-impl World {
-    /// A dead letter that a human may take: the commit that made it is through, so it must never come again.
-    async fn letter(&self, which: usize) -> Option<DeadLetter> {
-        let letters = deadletter::list(&self.store, None, Seq(0), LETTERS_MAX).await.expect("dead letters");
-        // Mostly of one that is stuck: nobody looks at the others.
-        let suspended = suspended(&self.store).await;
-        let stuck: Vec<&DeadLetter> = letters.iter().filter(|letter| suspended.contains(&letter.actor)).collect();
-        let any = || letters.get(which % letters.len().max(1));
-        let letter = stuck.get(which % stuck.len().max(1)).copied().or_else(any)?;
-        let is_taken = self.taken.iter().any(|taken| taken.letter.id == letter.id);
-        let is_free = !is_taken && self.faults.witness().has_handed_over(&letter.actor);
-        is_free.then(|| letter.clone())
+/// The dead letters of a simulation, as an operator sees them.
+#[derive(Clone)]
+pub(crate) struct Letters {
+    store: Backend,
+    faults: Arc<Faults>,
+    taken: Arc<Mutex<Vec<Taken>>>,
+}
+
+impl Letters {
+    /// None is taken yet.
+    pub(crate) fn new(store: &Backend, faults: &Arc<Faults>) -> Self {
+        Self { store: store.clone(), faults: faults.clone(), taken: Arc::default() }
     }
 
-    /// Drops a dead letter.
-    pub(crate) async fn drop_letter(&mut self, which: usize) {
-        let Some(letter) = self.letter(which).await else { return };
+    /// Those that an operator took.
+    pub(crate) fn taken(&self) -> Vec<Taken> {
+        self.taken.lock().expect("dead letters").clone()
+    }
+
+    /// Those that a human may take: the commit that made them is through, so they must never come again.
+    async fn free(&self) -> Vec<DeadLetter> {
+        let mut letters = deadletter::list(&self.store, None, Seq(0), LETTERS_MAX).await.expect("dead letters");
+        let taken: BTreeSet<String> = self.taken().into_iter().map(|taken| taken.letter.id).collect();
+        let witness = self.faults.witness();
+        letters.retain(|letter| !taken.contains(&letter.id) && witness.has_handed_over(&letter.actor));
+        letters
+    }
+
+    fn take(&self, letter: &DeadLetter, is_replayed: bool) {
+        self.taken.lock().expect("dead letters").push(Taken { letter: letter.clone(), is_replayed });
+    }
+
+    /// Drops one of them.
+    pub(crate) async fn drop(&self, which: usize) {
+        let letters = self.free().await;
+        let Some(letter) = letters.get(which % letters.len().max(1)) else { return };
         self.faults.note(&format!("an operator: drops dead letter {}", letter.id));
         assert!(deadletter::drop(&self.store, &letter.id).await.expect("a dead letter"), "it was there");
-        self.taken.push(Taken { letter, is_replayed: false });
+        self.take(letter, false);
     }
 
-    /// Has a dead letter's message handled again, through one of the hosts, sometimes twice at once.
-    pub(crate) async fn replay_letter(&mut self, which: usize, through: usize) {
-        // Whether a doubtful one was handled before is what a human finds out: here nobody does.
-        let Some(letter) = self.letter(which).await.filter(|letter| letter.reason != "doubtful") else { return };
-        let Running { node, link } = &self.nodes[through];
-        let times = self.faults.draw(|random| random.usize(1..=2));
-        link.note(&format!("an operator: replays dead letter {}, {times} times", letter.id));
-        for _ in 0..times {
-            let (backend, client, id) = (link.backend(), node.client(), letter.id.clone());
-            self.senders.spawn(async move { deadletter::replay(&backend, &client, &id).await });
+    /// Drops what an actor was stuck at, and was skipped.
+    pub(crate) async fn drop_skipped(&self, of: &ActorId) {
+        let letters = self.free().await;
+        let is_skipped = |letter: &DeadLetter| letter.actor == *of && letter.reason == "skipped";
+        if let Some(which) = letters.iter().rposition(is_skipped) {
+            self.drop(which).await;
         }
-        self.taken.push(Taken { letter, is_replayed: true });
+    }
+
+    /// Has a message handled again, through one of the hosts, sometimes twice at once.
+    pub(crate) async fn replay(&self, which: usize, through: &Running, tasks: &TaskTracker) {
+        let mut letters = self.free().await;
+        // Whether a doubtful one was handled before is what a human finds out: here nobody does.
+        letters.retain(|letter| letter.reason != "doubtful");
+        let Some(letter) = letters.get(which % letters.len().max(1)) else { return };
+        let times = self.faults.draw(|random| random.usize(1..=2));
+        through.link.note(&format!("an operator: replays dead letter {}, {times} times", letter.id));
+        for _ in 0..times {
+            let (backend, client, id) = (through.link.backend(), through.node.client(), letter.id.clone());
+            tasks.spawn(async move { deadletter::replay(&backend, &client, &id).await });
+        }
+        self.take(letter, true);
     }
 }

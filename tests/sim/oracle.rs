@@ -193,7 +193,8 @@ impl Found<'_> {
     fn check_taken(&mut self, world: &World) {
         let left: BTreeSet<String> = self.letters.iter().map(|letter| letter.id.clone()).collect();
         let (mut back, mut gone) = (Vec::new(), Vec::new());
-        for taken in &world.taken {
+        let all = world.letters.taken();
+        for taken in &all {
             match left.contains(&taken.letter.id) {
                 // A replay may have ended between its two steps.
                 true if taken.is_replayed => {}
@@ -204,7 +205,7 @@ impl Found<'_> {
         if !back.is_empty() && !world.plan.has_late_copies() {
             self.complain(format!("doubled: dead letters that were dropped came again: {back:?}"));
         }
-        let replayed = world.taken.iter().filter(|taken| taken.is_replayed).map(|taken| &taken.letter.id);
+        let replayed = all.iter().filter(|taken| taken.is_replayed).map(|taken| &taken.letter.id);
         let far = |id: &String| (id.clone(), if left.contains(id) { REPLAY_BEGUN } else { REPLAYED });
         self.replayed = replayed.map(far).collect();
         self.letters.extend(gone);

@@ -90,37 +90,3 @@ fn parked_messages_out_of_their_order_are_found() {
 fn an_outbox_that_stays_in_the_record_though_it_was_handed_over_is_found() {
     is_found(Rule::ClearedOutbox, Scenario::Parking, &["dead letter without cause", "doubled"]);
 }
-
-#[test]
-fn zz_count() {
-    let all = [
-        (Rule::CompareAndSwap, Scenario::Pauses),
-        (Rule::SameId, Scenario::LostAnswers),
-        (Rule::SameTime, Scenario::LateCopies),
-        (Rule::LookUp, Scenario::LateCopies),
-        (Rule::Completeness, Scenario::Trimming),
-        (Rule::Tombstone, Scenario::Pauses),
-        (Rule::Cursor, Scenario::Crashes),
-        (Rule::Outbox, Scenario::Crashes),
-        (Rule::Floor, Scenario::Crashes),
-        (Rule::Watermark, Scenario::Crashes),
-        (Rule::Claim, Scenario::Takeovers),
-        (Rule::ParkedPosition, Scenario::Parking),
-        (Rule::ParkedOrder, Scenario::Parking),
-        (Rule::ClearedOutbox, Scenario::Parking),
-    ];
-    let only = std::env::var("ONLY").unwrap_or_default();
-    let n: u64 = std::env::var("N").map_or(20, |n| n.parse().unwrap());
-    for (rule, scenario) in all.into_iter().filter(|(rule, _)| format!("{rule:?}").contains(&only)) {
-        let mut kinds = std::collections::BTreeMap::new();
-        let mut count = 0;
-        for seed in 0..n {
-            let complaints = run(seed, scenario, Some(rule)).complaints;
-            count += u32::from(!complaints.is_empty());
-            for one in complaints {
-                *kinds.entry(one.split(':').next().unwrap().to_owned()).or_insert(0) += 1;
-            }
-        }
-        eprintln!("COUNT {rule:?} {count} of {n}: {kinds:?}");
-    }
-}

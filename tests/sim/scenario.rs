@@ -122,8 +122,15 @@ impl Scenario {
                 Plan { rates, steps: &[(Retention, 25), (Blackout, 6), (Join, 10), (Pause, 10), (Unseen, 5)], ..calm }
             }
             Self::Parking => {
-                let steps =
-                    &[(Outage, 50), (Operate, 50), (Crash, 25), (Join, 10), (Blackout, 4), (Unseen, 5), (Retention, 8)];
+                let steps = &[
+                    (Outage, 50),
+                    (Operate, 60),
+                    (Crash, 25),
+                    (Join, 10),
+                    (Blackout, 12),
+                    (Unseen, 5),
+                    (Retention, 8),
+                ];
                 Plan { rates: Rates { lost: 5, partial: 10, ..rates }, steps, is_slow: true, ..calm }
             }
             Self::Everything => Plan {

@@ -18,7 +18,7 @@ use hydra_tests::link::Link;
 use tokio_util::task::TaskTracker;
 
 use super::guests::{Code, Guests};
-use super::operators::{Operated, Taken};
+use super::operators::{Letters, Operated};
 use super::oracle::Ending;
 use super::scenario::{Plan, Scenario};
 
@@ -68,17 +68,18 @@ pub(crate) struct World {
     pub(crate) stopped: Vec<String>,
     pub(crate) endings: Arc<Mutex<BTreeMap<(ActorId, String), Ending>>>,
     pub(crate) operated: Arc<Mutex<Vec<Operated>>>,
-    /// Dead letters that an operator dropped or had handled again.
-    pub(crate) taken: Vec<Taken>,
+    pub(crate) letters: Letters,
 }
 
 impl World {
     fn new(seed: u64, scenario: Scenario, broken: Option<Rule>) -> Self {
         let (store, plan) = (memory::open(Arc::new(Clock::of_runtime(Time(1_700_000_000_000))), 2), scenario.plan());
+        let faults = Faults::new(store.clone(), seed, broken);
         Self {
             seed,
             plan,
-            faults: Faults::new(store.clone(), seed, broken),
+            letters: Letters::new(&store, &faults),
+            faults,
             store,
             guests: Guests::new(plan.is_slow),
             nodes: Vec::new(),
@@ -88,7 +89,6 @@ impl World {
             stopped: Vec::new(),
             endings: Arc::default(),
             operated: Arc::default(),
-            taken: Vec::new(),
         }
     }
 

@@ -58,7 +58,7 @@ impl Table for Actors {
             let table = &link.faults.store.actors;
             let before = table.get(&key).await?;
             let kept = match &before {
-                Some(before) if link.faults.is_broken(Rule::ClearedOutbox) => not_cleared(before, headers.clone()),
+                Some(before) if link.faults.is_broken(Rule::ClearedOutbox) => not_cleared(before, &value, &headers),
                 _ => headers.clone(),
             };
             let put = table.put(&key, value.clone(), kept, expect, expires_after).await?;
@@ -114,11 +114,10 @@ fn forgotten_position(mut headers: Headers) -> Headers {
 }
 
 /// If this write does nothing but clear an outbox: the headers with the outbox.
-fn not_cleared(before: &Entry, headers: Headers) -> Headers {
-    let same = |name| before.headers.get(name) == headers.get(name);
-    let clears = headers.get("Hydra-Outbox").is_none() && before.headers.get("Hydra-Outbox").is_some();
-    let is_same = ["Hydra-Committed", "Hydra-Cursor", "Hydra-Operator", "Hydra-Parked", "Hydra-Epoch"].map(same);
-    if clears && is_same == [true; 5] { before.headers.clone() } else { headers }
+fn not_cleared(before: &Entry, value: &Bytes, headers: &Headers) -> Headers {
+    let is_other = |(name, _): &&(String, String)| name != "Hydra-Outbox";
+    let is_same = before.headers.0.iter().filter(is_other).eq(headers.0.iter().filter(is_other));
+    if is_same && before.value == *value { before.headers.clone() } else { headers.clone() }
 }
 
 /// Who lives.

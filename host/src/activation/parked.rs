@@ -60,6 +60,8 @@ impl Activation {
 
     /// Moves messages from the log behind those that are parked: they are handled from there, in their order.
     pub(super) async fn park(&mut self, messages: &mut VecDeque<Waiting>, loaded: Loaded) -> Result<(), Stop> {
+        // Only the record may tell that something is parked: an earlier owner may have done it after this claim began.
+        self.bucket.mailboxes().park(&self.actor);
         let earlier = self.find_earlier(messages, &loaded).await?;
         let mut draft = Draft::new(&loaded);
         for waiting in &*messages {
