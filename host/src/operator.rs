@@ -154,7 +154,8 @@ fn change(record: &mut Record, operation: &Operation, stuck_at: Option<&Delivery
     }
 }
 
-/// The skipped message becomes a dead letter, whoever waits for it is told, and so is whoever repeats it under its key.
+/// The skipped message becomes a dead letter, and whoever waits for it is told. One that repeats another under its key gets
+/// that one's answer, as it would in its turn: two dead letters could be replayed to two effects.
 fn skip(record: &mut Record, stuck_at: &Delivery, bucket: BucketId, now: Time) {
     let origin = Cursor { bucket, seq: stuck_at.seq };
     match &mut record.parked {
@@ -162,15 +163,19 @@ fn skip(record: &mut Record, stuck_at: &Delivery, bucket: BucketId, now: Time) {
         None => record.cursor = Some(origin),
     }
     let Delivery { seq, id, to, headers, body, .. } = stuck_at;
-    let reason = Problem::new("skipped", "skipped by an operator");
-    let mut answer = Answer::new(id.clone(), Status::HandlerFailed).with_problem(reason.clone());
-    answer.dead_letter = Some(origin.to_string());
-    if let Ok(message) = Message::from_log(id.clone(), to.clone(), headers, body.clone())
-        && keys::answer_kept(&record.keys, &message, now).is_none()
-    {
-        keys::remember(&mut record.keys, &message, Some(&answer), now);
-    }
-    record.outbox.push(Entry::DeadLetter { seq: *seq, reason, attempts: 0, backtrace: String::new() });
+    let message = Message::from_log(id.clone(), to.clone(), headers, body.clone()).ok();
+    let kept = message.as_ref().and_then(|message| keys::answer_kept(&record.keys, message, now));
+    let is_new = kept.is_none();
+    let answer = kept.filter(|answer| answer.status != Status::KeyReused).unwrap_or_else(|| {
+        let reason = Problem::new("skipped", "skipped by an operator");
+        let mut answer = Answer::new(id.clone(), Status::HandlerFailed).with_problem(reason.clone());
+        answer.dead_letter = Some(origin.to_string());
+        if let Some(message) = message.filter(|_| is_new) {
+            keys::remember(&mut record.keys, &message, Some(&answer), now);
+        }
+        record.outbox.push(Entry::DeadLetter { seq: *seq, reason, attempts: 0, backtrace: String::new() });
+        answer
+    });
     let reply = reply_of(headers).map(Into::into);
     record.outbox.extend(reply.map(|reply| Entry::Answer { reply, answer }));
 }

@@ -116,11 +116,7 @@ impl Found<'_> {
                 let copies: Vec<(&Seq, &Arrival)> = copies.collect();
                 let buried = copies.iter().filter_map(|(seq, _)| dead.get(seq));
                 let ends: Vec<&str> = buried.copied().collect();
-                let repeats: BTreeSet<&str> = copies.iter().map(|(_, copy)| copy.id.as_str()).collect();
-                // Somebody may skip a repeat under the same key, though the message was handled.
-                let may_end = |end: &&str| {
-                    ["doubtful", REPLAYED, REPLAY_BEGUN].contains(end) || (*end == "skipped" && repeats.len() > 1)
-                };
+                let may_end = |end: &&str| ["doubtful", REPLAYED, REPLAY_BEGUN].contains(end);
                 let times = told.iter().filter(|told| told == name).count();
                 match times {
                     0 if ends.iter().all(|end| *end == REPLAYED)

@@ -65,6 +65,20 @@ pub(crate) enum Step {
     Operate,
 }
 
+/// All that the driver does, with its rates in the scenario that has all of it.
+const ALL_STEPS: [(Step, u32); 10] = [
+    (Step::Crash, 20),
+    (Step::Blackout, 3),
+    (Step::Join, 15),
+    (Step::Pause, 10),
+    (Step::Cut, 10),
+    (Step::Unseen, 10),
+    (Step::Jump, 10),
+    (Step::Retention, 5),
+    (Step::Outage, 20),
+    (Step::Operate, 20),
+];
+
 /// How often what happens.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
@@ -144,18 +158,7 @@ impl Scenario {
                     copies: 40,
                     late_news: 200,
                 },
-                steps: &[
-                    (Crash, 20),
-                    (Blackout, 3),
-                    (Join, 15),
-                    (Pause, 10),
-                    (Cut, 10),
-                    (Unseen, 10),
-                    (Jump, 10),
-                    (Retention, 5),
-                    (Outage, 20),
-                    (Operate, 20),
-                ],
+                steps: &ALL_STEPS,
                 offset_ms: 4_000,
                 is_slow: true,
             },
