@@ -93,6 +93,11 @@ impl Oldest {
         lock(&self.here).remove(&(bucket, epoch));
     }
 
+    /// Whether this host serves a bucket.
+    pub(crate) fn is_here(&self, bucket: BucketId) -> bool {
+        lock(&self.here).keys().any(|(here, _)| *here == bucket)
+    }
+
     /// The buckets that are served here.
     pub(crate) fn buckets(&self) -> BTreeSet<BucketId> {
         lock(&self.here).keys().map(|(bucket, _)| *bucket).collect()

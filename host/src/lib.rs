@@ -36,6 +36,7 @@ pub mod outbox;
 pub mod random;
 pub mod record;
 pub mod registry;
+pub mod source;
 pub mod telemetry;
 pub mod wasm;
 

@@ -22,6 +22,7 @@ use crate::id::BucketId;
 use crate::message::Headers;
 use crate::random::Random;
 use crate::registry::Registry;
+use crate::source;
 
 /// Where the system's secret is kept: it keys all randomness that guests see, so nobody outside can foretell it.
 const SECRET_KEY: &str = "secret";
@@ -67,6 +68,8 @@ impl Node {
         let boot = data_encoding::HEXLOWER.encode(&random.bytes::<8>()?);
         let me = Member { node: config.node.name.clone(), boot };
         let client = Client::open(backend.clone(), registry.clone(), random, &loops, ended.clone()).await?;
+        let unnamed = |error: crate::id::Error| Error::Unavailable { reason: error.to_string() };
+        source::install(&config.source, &backend, &registry).map_err(unnamed)?;
         let context = Arc::new(Context {
             secret,
             retention: Duration::from_secs(config.store.retention_s),
@@ -94,6 +97,9 @@ impl Node {
         } else {
             loops.spawn(ownership.run());
             loops.spawn(context.registry.clone().keep_up(context.ended.clone()));
+        }
+        for binding in config.source {
+            loops.spawn(source::watch(binding, context.clone(), client.clone()));
         }
         Ok(Self { context, client, loops, me })
     }

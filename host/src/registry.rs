@@ -296,10 +296,11 @@ impl Registry {
         }
     }
 
-    /// All kinds, in order.
+    /// All kinds but the host's own, in order.
     #[must_use]
     pub fn kinds(&self) -> Vec<KindEntry> {
-        self.kinds.load().values().map(|slot| slot.entry.clone()).collect()
+        let kinds = self.kinds.load();
+        kinds.values().map(|slot| slot.entry.clone()).filter(|entry| !entry.kind.is_reserved()).collect()
     }
 
     /// One kind.

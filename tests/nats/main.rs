@@ -8,13 +8,16 @@ use hydra::backend::nats::{Nats, OpenError, open};
 use hydra::config;
 use hydra_tests::nats::NatsServer;
 
+mod calls;
 mod doctor;
 mod foreign;
 mod host;
+mod hostile;
 mod mailboxes;
 mod opening;
 mod provisioning;
 mod server;
+mod sources;
 mod tls;
 mod trouble;
 

@@ -10,9 +10,11 @@ pub mod nats;
 mod bounds;
 mod calls;
 mod followers;
+mod foreign;
 mod watchers;
 
 pub use calls::{Call, Calls, Verb};
+pub use foreign::{ForeignMessage, ForeignPage};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -264,10 +266,29 @@ pub trait Log: Send + Sync {
     /// `Unavailable`: try again; never guess.
     async fn find(&self, actor: &ActorId, since: Time, before: Seq, ids: &[MessageId]) -> Result<History, Error>;
 
+    /// Reads a stream that is somebody else's: at most `limit` messages on `filter` behind `after`, in order. With a limit of
+    /// 0 only what the stream is. None: there is no such stream; a store that is Hydra's alone knows none.
+    ///
+    /// LAW: MUST NOT change that stream or whoever else reads it. All messages MUST be of the one that `created` names.
+    /// MUST NOT pass over a message that the stream still has, and MUST name in `first` what it has no more.
+    ///
+    /// # Errors
+    /// `Unavailable`: try again.
+    async fn read_foreign(
+        &self,
+        _stream: &str,
+        _filter: &str,
+        _after: Seq,
+        _limit: usize,
+    ) -> Result<Option<ForeignPage>, Error> {
+        Ok(None)
+    }
+
     /// Tells whoever follows; forgets it if nobody does. MUST NOT block.
     fn notify(&self, notice: Notice);
 
-    /// Whether anybody may be following a channel: saves building notices for nobody. MAY be true wrongly.
+    /// Whether anybody may be following a channel: saves building notices for nobody. MAY be true wrongly; MAY be false
+    /// for a moment after somebody elsewhere has begun.
     fn is_followed(&self, channel: &str) -> bool;
 
     /// Follows the channels that begin with these words, from now on. A follower that falls behind loses notices.

@@ -11,8 +11,8 @@ use hydra::config::Config;
 use super::api::{self, Api};
 use super::output::Output;
 use super::{
-    actor, bench, completions, config, deploy, dev, dlq, doctor, grouped_help, host, kind, new, rollback, send, state,
-    store, tail,
+    actor, bench, completions, config, deploy, dev, dlq, doctor, grouped_help, host, kind, new, rollback, send, source,
+    state, store, tail,
 };
 
 /// An actor host: sandboxed WebAssembly handlers, durable mailboxes, exactly-once effects.
@@ -68,6 +68,8 @@ enum Verb {
     Tail(tail::Tail),
     #[command(subcommand)]
     Dlq(dlq::Dlq),
+    #[command(subcommand)]
+    Source(source::Source),
     #[command(subcommand)]
     Config(config::Config),
     #[command(subcommand)]
@@ -152,6 +154,7 @@ fn client(verb: Verb, global: &Global, output: &Output) -> Result<()> {
             Verb::State(verb) => verb.run(&api, output).await,
             Verb::Tail(verb) => verb.run(&api, output).await,
             Verb::Dlq(verb) => verb.run(&api, output).await,
+            Verb::Source(verb) => verb.run(&api, output).await,
             Verb::Doctor(verb) => verb.run(&api, output).await,
             Verb::Bench(verb) => verb.run(&api, output).await,
             Verb::Host(_) | Verb::Dev(_) | Verb::New(_) | Verb::Config(_) | Verb::Store(_) | Verb::Completions(_) => {

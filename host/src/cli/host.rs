@@ -166,6 +166,7 @@ async fn start(config: &Config, guests: &Handle) -> Result<Running> {
         registry: registry.clone(),
         backend: backend.clone(),
         config: config.http.clone(),
+        sources: config.source.clone(),
         ready: Arc::new(move || readiness.ready()),
     };
     let api = Handle::current().spawn(http::serve(listener, api, stop_api.clone()));

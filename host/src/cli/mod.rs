@@ -29,6 +29,7 @@ mod rollback;
 mod send;
 mod settings;
 mod signals;
+mod source;
 mod state;
 mod store;
 mod tail;

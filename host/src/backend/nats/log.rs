@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::api::{Failure, ask};
 use super::error::{refused, unanswered};
+use super::foreign;
 use super::frame;
 use super::history::{History, Start, is_complete};
 use super::inbox::{self, Openings};
@@ -18,7 +19,7 @@ use super::session::Session;
 use super::stored::{self, Stored, delivery, message_id};
 use super::time::ServerTime;
 use crate::backend::bounds::check_messages;
-use crate::backend::{self, Appended, Delivery, Error, Follow, Inbox, Log, NewMessage, Notice, Queue};
+use crate::backend::{self, Appended, Delivery, Error, Follow, ForeignPage, Inbox, Log, NewMessage, Notice, Queue};
 use crate::clock::Time;
 use crate::id::{ActorId, BucketId, Epoch, Seq};
 use crate::names::MessageId;
@@ -38,7 +39,7 @@ impl Streams {
     /// # Errors
     /// `Unavailable`: the server does not tell the time.
     pub(super) async fn start(session: &Session) -> Result<Self, Error> {
-        let (time, notices) = (ServerTime::start(session).await?, Notices::start(session));
+        let (time, notices) = (ServerTime::start(session).await?, Notices::start(session).await?);
         Ok(Self { session: session.clone(), time, notices, openings: Arc::default() })
     }
 
@@ -238,13 +239,23 @@ impl Log for Streams {
         Ok(backend::History { found, complete })
     }
 
+    async fn read_foreign(
+        &self,
+        stream: &str,
+        filter: &str,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Option<ForeignPage>, Error> {
+        self.session.check()?;
+        foreign::read(&self.session, stream, filter, after, limit).await
+    }
+
     fn notify(&self, notice: Notice) {
         self.notices.notify(notice);
     }
 
-    /// Somebody at another host may be: nobody here knows.
-    fn is_followed(&self, _channel: &str) -> bool {
-        true
+    fn is_followed(&self, channel: &str) -> bool {
+        self.notices.is_followed(channel)
     }
 
     async fn follow(&self, prefix: &str) -> Result<Follow, Error> {
