@@ -2,6 +2,7 @@
 //! Started by the binary and by tests, with the runtimes and the store handed to it.
 //! Never parses configuration and never listens: the edges do.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::client::Client;
 use crate::cluster::{self, Member, Membership, Ownership};
 use crate::config::Config;
 use crate::crash::{self, Step};
+use crate::id::BucketId;
 use crate::incarnations;
 use crate::message::Headers;
 use crate::random::Random;
@@ -120,6 +122,12 @@ impl Node {
             return Err("the host is draining".into());
         }
         self.context.vitals.trouble().map_or(Ok(()), Err)
+    }
+
+    /// The buckets that this host serves, as far as it knows.
+    #[must_use]
+    pub fn serves(&self) -> BTreeSet<BucketId> {
+        self.context.oldest.buckets()
     }
 
     /// Stops taking messages, finishes what is in work, acknowledges, and ends; at the latest after `limit`.

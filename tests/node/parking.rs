@@ -13,6 +13,8 @@ use hydra::id::{ActorId, Epoch, Seq};
 use hydra::message::{Headers, Problem, Status};
 use hydra::node::Node;
 use hydra::wasm::{Handled, Input};
+use hydra_tests::faults::{Faults, Rule};
+use hydra_tests::link::Link;
 use hydra_tests::scripted::{Rig, Scripted, actor, ask, counter, ok, reply_to, request, sending};
 
 /// Longer than an actor may hold up its bucket.
@@ -32,7 +34,8 @@ fn listing(input: &Input<'_>) -> Handled {
 fn held(held: Arc<AtomicBool>) -> Arc<Scripted> {
     Scripted::new(move |input| {
         if input.message.subject.as_str() == "hold" && held.load(Ordering::Relaxed) {
-            return Handled::fault(Fault::Host(Problem::new("busy", "not yet")));
+            let problem = Problem::new("busy", "not yet");
+            return Handled::fault(Fault::Retry { problem, after: Some(Duration::from_millis(900)) });
         }
         listing(input)
     })
@@ -235,4 +238,33 @@ async fn an_actor_that_another_host_resumed_is_not_taken_for_suspended() {
     };
     let (_rig, node) = taken_away_and_back(before, meanwhile).await;
     assert_eq!(reply_to(&node.client(), "list/a", "get", "").await, numbers(0..2));
+}
+
+/// Two hosts believe that they own a bucket: the first never hears that the second has taken it up.
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_owner_parks_after_a_claim_is_handled_by_the_next() {
+    let is_held = Arc::new(AtomicBool::new(true));
+    let mut rig = Rig::new().with("list", held(is_held.clone())).with("counter", counter());
+    let (store, to) = (rig.backend.clone(), actor("list/a"));
+    let faults = Faults::new(store.clone(), 1, Some(Rule::Claim));
+    let links = [1, 2].map(|name| Link::new(&faults, name, 0));
+    rig.backend = links[0].backend();
+    let (first, _) = rig.start().await;
+    rig.backend = links[1].backend();
+    let (second, _) = rig.start().await;
+    pass(LONG).await;
+    // It is handled as soon as it can be, before the second host has waited long enough to park it.
+    first.client().send(request("list/a", "hold", "1")).await.unwrap();
+    links[0].cut_off_from_liveness(LONG * 10);
+    let bucket = store.log.bucket_of(&to);
+    while rig.record(&to).await.parked.is_none() {
+        pass(Duration::from_millis(50)).await;
+    }
+    assert!(second.serves().contains(&bucket) && first.serves().contains(&bucket), "both believe that it is theirs");
+    links[0].die();
+    first.kill();
+    is_held.store(false, Ordering::Relaxed);
+    pass(LONG).await;
+    let record = rig.record(&to).await;
+    assert_eq!((record.parked, record.state.as_deref()), (None, Some(&b"1 "[..])));
 }
