@@ -85,8 +85,3 @@ fn a_parked_message_handled_again_behind_its_position_is_found() {
 fn parked_messages_out_of_their_order_are_found() {
     is_found(Rule::ParkedOrder, Scenario::Parking, &["lost", "order"]);
 }
-
-#[test]
-fn an_outbox_that_stays_in_the_record_though_it_was_handed_over_is_found() {
-    is_found(Rule::ClearedOutbox, Scenario::Parking, &["dead letter without cause", "doubled"]);
-}

@@ -68,8 +68,6 @@ pub enum Rule {
     ParkedPosition,
     /// Messages are parked one after the other.
     ParkedOrder,
-    /// An outbox that the floor does not tell to be handed over is taken out of the record once it is.
-    ClearedOutbox,
 }
 
 /// What all nodes of one simulation share: the store, the choices, the witness.

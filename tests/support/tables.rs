@@ -61,11 +61,7 @@ impl Table for Actors {
         let put = async move {
             let table = &link.faults.store.actors;
             let before = table.get(&key).await?;
-            let kept = match &before {
-                Some(before) if link.faults.is_broken(Rule::ClearedOutbox) => not_cleared(before, &value, &headers),
-                _ => headers.clone(),
-            };
-            let put = table.put(&key, value.clone(), kept, expect, expires_after).await?;
+            let put = table.put(&key, value.clone(), headers.clone(), expect, expires_after).await?;
             let Put::Written(revision) = put else {
                 link.note(&format!("may not write {key}"));
                 return Ok(put);
@@ -115,13 +111,6 @@ fn forgotten_position(mut headers: Headers) -> Headers {
         *value = format!("{}:0 {}", bucket.unwrap_or_default(), count.unwrap_or_default());
     }
     headers
-}
-
-/// If this write does nothing but clear an outbox: the headers with the outbox.
-fn not_cleared(before: &Entry, value: &Bytes, headers: &Headers) -> Headers {
-    let is_other = |(name, _): &&(String, String)| name != "Hydra-Outbox";
-    let is_same = before.headers.0.iter().filter(is_other).eq(headers.0.iter().filter(is_other));
-    if is_same && before.value == *value { before.headers.clone() } else { headers.clone() }
 }
 
 /// Who lives.
