@@ -12,6 +12,7 @@ use hydra::id::Seq;
 use hydra::message::{Headers, Problem, Status};
 use hydra::names::MessageId;
 use hydra::wasm::Handled;
+use hydra_tests::faults::pass;
 use hydra_tests::scripted::{Rig, Scripted, actor, ask, broken, counter, reply, reply_to, request};
 
 async fn letters(rig: &Rig) -> Vec<DeadLetter> {
@@ -194,9 +195,9 @@ async fn a_dead_letter_that_is_stored_twice_is_one() {
     let rig = Rig::new().with("counter", counter());
     let (node, _) = rig.start().await;
     node.client().send(request("counter/a", "nonsense", "")).await.unwrap();
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     let stored = rig.backend.log.read(Queue::DeadLetters, None, Seq(0), 10).await.unwrap().remove(0);
-    tokio::time::sleep(2 * DEDUPE_WINDOW).await;
+    pass(2 * DEDUPE_WINDOW).await;
     let copy = NewMessage {
         queue: Queue::DeadLetters,
         to: stored.to.clone(),
