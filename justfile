@@ -42,7 +42,7 @@ sim seed="0" scenario="everything":
     HYDRA_SIM_SEED="$1" HYDRA_SIM_SCENARIO="$2" cargo test -p hydra-tests --test sim replay -- --nocapture
 
 # Kill real hosts under load, so many times in each way: `just chaos --kills 1000 [--seed 7] [--only TEST]`
-chaos *flags: samples build
+chaos *flags: setup samples build
     #!/bin/sh
     set -eu
     only=

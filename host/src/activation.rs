@@ -3,6 +3,8 @@
 //! Exactly one per actor and claim; it never waits with messages in its hands: what waits is left in the log, and what
 //! waits long is parked.
 
+mod parked;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +13,8 @@ use tokio::time::Instant;
 
 use crate::backend::{Delivery, Error, Queue};
 use crate::bucket::Bucket;
-use crate::callers::{suspend, tell_suspended};
+use crate::callers::suspend;
 use crate::commit::{self, Committed, Draft, LoadError, Loaded};
-use crate::crash::{self, Step};
 use crate::digest::Digest;
 use crate::effects::Fault;
 use crate::failure::History;
@@ -22,7 +23,7 @@ use crate::late::{Admitted, Earlier};
 use crate::mailbox::{Waiting, Work};
 use crate::message::{Message, Problem};
 use crate::operator;
-use crate::parking::{self, PARKED_MAX};
+use crate::parking;
 use crate::record;
 use crate::turn::{Admission, Ended, Settled, Turn, admit};
 use crate::wasm::{Handler, Instance};
@@ -128,34 +129,6 @@ impl Activation {
         Ok(messages)
     }
 
-    /// Reads messages that were parked. Once there are none, the actor works from the log again.
-    async fn read_parked(&mut self) -> Result<VecDeque<Waiting>, Stop> {
-        let loaded = self.load().await?;
-        let page = parking::read(&self.bucket, &self.actor, Seq(0)).await?;
-        let (last, is_all) = (page.last().map(|parked| parked.seq), page.len() < parking::PAGE);
-        // Without a position all of it are copies that came when the queue was empty already.
-        let position = loaded.record.parked.map_or(Seq(u64::MAX), |parked| parked.position.seq);
-        let mut messages = parking::first_copies(page, position);
-        if messages.is_empty() {
-            if is_all && loaded.record.parked.is_some() {
-                let mut draft = Draft::new(&loaded);
-                draft.unpark();
-                crash::at(Step::BeforeUnpark);
-                self.commit(&loaded, draft, VecDeque::new(), &mut VecDeque::new()).await?;
-            } else if is_all {
-                self.bucket.mailboxes().unpark(&self.actor);
-            }
-            if let Some(last) = last {
-                parking::trim(&self.bucket, &self.actor, last).await?;
-            }
-        }
-        let deliveries: Vec<Delivery> = messages.iter().map(|waiting| waiting.delivery.clone()).collect();
-        if let Some(last) = messages.back_mut() {
-            last.memory = Some(self.bucket.memory(&deliveries).await?);
-        }
-        Ok(messages)
-    }
-
     /// Handles messages in order, as many as one commit takes. What is not handled then waits where it did.
     async fn work(&mut self, mut messages: VecDeque<Waiting>) -> Option<Stop> {
         let stop = self.run_once(&mut messages).await.err();
@@ -215,40 +188,6 @@ impl Activation {
         drop(code);
         let is_stored = self.commit(&loaded, draft, handled, messages).await?;
         stop.filter(|_| is_stored).map_or(Ok(()), Err)
-    }
-
-    /// Moves messages from the log behind those that are parked: they are handled from there, in their order.
-    async fn park(&mut self, messages: &mut VecDeque<Waiting>, loaded: Loaded) -> Result<(), Stop> {
-        let earlier = self.find_earlier(messages, &loaded).await?;
-        let mut draft = Draft::new(&loaded);
-        for waiting in &*messages {
-            let (delivery, origin) = (&waiting.delivery, self.at(waiting.delivery.seq));
-            let full =
-                || Problem::new("parked-full", format!("{PARKED_MAX} messages of this actor are parked already"));
-            let dead = match earlier.admit(&self.bucket, &loaded.record, waiting)? {
-                Admitted::Done => continue,
-                Admitted::Dead(problem) => Some(problem),
-                Admitted::Yes => draft.record.parked.filter(|parked| parked.count >= PARKED_MAX).map(|_| full()),
-            };
-            match dead {
-                None => draft.park(origin),
-                Some(problem) => {
-                    let message = Message::from_log(
-                        delivery.id.clone(),
-                        self.actor.clone(),
-                        &delivery.headers,
-                        delivery.body.clone(),
-                    );
-                    let settled = Settled::dead_letter(delivery, message.ok().as_ref(), origin, problem);
-                    draft.add(origin, false, None, settled, self.bucket.now().await?);
-                }
-            }
-            if let record::Status::Suspended(problem) = &loaded.record.status {
-                tell_suspended(&self.bucket, delivery, problem);
-            }
-        }
-        let parked = std::mem::take(messages);
-        self.commit(&loaded, draft, parked, messages).await.map(drop)
     }
 
     /// One message. None: it is done already, and there is nothing to commit for it.
@@ -358,10 +297,8 @@ impl Activation {
             match commit::commit(&self.bucket, &self.actor, loaded, draft).await? {
                 Committed::Done(Some(loaded)) => {
                     self.remember_tombstone(&loaded);
-                    match (was_parked, loaded.record.parked.is_some()) {
-                        (_, true) => drop(self.bucket.mailboxes().park(&self.actor)),
-                        (true, false) => self.bucket.mailboxes().unpark(&self.actor),
-                        (false, false) => {}
+                    if was_parked && loaded.record.parked.is_none() {
+                        self.bucket.mailboxes().unpark(&self.actor);
                     }
                     records.insert(self.actor.clone(), *loaded);
                 }
@@ -405,7 +342,8 @@ impl Activation {
     /// The record, from memory or the store. An actor whose record cannot be read is suspended until a human acts.
     async fn load(&self) -> Result<Loaded, Stop> {
         let records = &self.bucket.context.records;
-        if let Some(loaded) = records.get(&self.actor) {
+        // What was remembered under an earlier claim may be old: others had the bucket since.
+        if let Some(loaded) = records.get(&self.actor).filter(|loaded| loaded.claim == self.bucket.epoch) {
             return Ok(loaded);
         }
         match commit::load(&self.bucket, &self.actor).await {
@@ -424,9 +362,11 @@ impl Activation {
     /// Which of the messages that may be late copies have an earlier one: one look-up for all of them.
     async fn find_earlier(&self, messages: &VecDeque<Waiting>, loaded: &Loaded) -> Result<Earlier, Error> {
         let record = &loaded.record;
+        let (bucket, retired) = (self.bucket.id, self.bucket.context.retired);
+        let admit = |delivery: &&Delivery| admit(record.cursor, record.committed, bucket, retired, delivery);
         let doubts = || {
             let all = messages.iter().map(|waiting| &waiting.delivery);
-            all.filter(|delivery| admit(record.cursor, record.committed, self.bucket.id, delivery) == Admission::LookUp)
+            all.filter(|delivery| admit(delivery) == Admission::LookUp)
         };
         Earlier::find(&self.bucket, &self.actor, doubts().collect()).await
     }

@@ -1,7 +1,7 @@
 //! What the loop and the activations of one owned bucket share: its claim, its mailboxes, its way of waiting for the store.
 //! Made by `inbox` for each claim; an activation belongs to one bucket under one epoch and never outlives them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -33,6 +33,8 @@ pub(crate) struct Context {
     pub(crate) registry: Arc<Registry>,
     pub(crate) settings: config::Node,
     pub(crate) retention: Duration,
+    /// Until then the store was another one: it was filled from an export. Whatever is older may have been handled there.
+    pub(crate) retired: Option<Time>,
     /// Keys all randomness that guests see.
     pub(crate) secret: [u8; 32],
     /// Records of actors that were active lately. May be stale: the compare-and-swap finds out.
@@ -76,20 +78,31 @@ impl Context {
 /// old they are, and whoever receives such a copy must still find the first one.
 #[derive(Debug, Default)]
 pub(crate) struct Oldest {
-    here: Mutex<BTreeMap<BucketId, Option<Time>>>,
+    /// By claim: one that is over may end after the next one of the same bucket has begun.
+    here: Mutex<BTreeMap<(BucketId, Epoch), Option<Time>>>,
     /// Of the other hosts' buckets. None: not known, and then it may be any.
     elsewhere: Mutex<Option<Option<Time>>>,
 }
 
 impl Oldest {
-    /// Notes it for one bucket of this host; none: all its messages are done.
-    pub(crate) fn note(&self, bucket: BucketId, oldest: Option<Time>) {
-        lock(&self.here).insert(bucket, oldest);
+    /// Notes it for one claim of this host; none: all messages of the bucket are done.
+    pub(crate) fn note(&self, bucket: BucketId, epoch: Epoch, oldest: Option<Time>) {
+        lock(&self.here).insert((bucket, epoch), oldest);
     }
 
-    /// A bucket is served by somebody else from now on.
-    pub(crate) fn forget(&self, bucket: BucketId) {
-        lock(&self.here).remove(&bucket);
+    /// A claim is over.
+    pub(crate) fn forget(&self, bucket: BucketId, epoch: Epoch) {
+        lock(&self.here).remove(&(bucket, epoch));
+    }
+
+    /// Whether this host serves a bucket.
+    pub(crate) fn is_here(&self, bucket: BucketId) -> bool {
+        lock(&self.here).keys().any(|(here, _)| *here == bucket)
+    }
+
+    /// The buckets that are served here.
+    pub(crate) fn buckets(&self) -> BTreeSet<BucketId> {
+        lock(&self.here).keys().map(|(bucket, _)| *bucket).collect()
     }
 
     /// Notes what the other hosts have told; none: not all buckets have a living owner.
@@ -314,5 +327,19 @@ impl Waits {
 impl Drop for Waits {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_that_ends_late_forgets_nothing_of_the_next_one() {
+        let (oldest, bucket) = (Oldest::default(), BucketId { number: 1, incarnation: 1 });
+        oldest.note(bucket, Epoch(1), Some(Time(5)));
+        oldest.note(bucket, Epoch(2), Some(Time(7)));
+        oldest.forget(bucket, Epoch(1));
+        assert_eq!((oldest.here(), oldest.buckets().len()), (Some(Time(7)), 1));
     }
 }

@@ -9,7 +9,7 @@ use crate::bucket::Bucket;
 use crate::crash::{self, Step};
 use crate::deadletter;
 use crate::effects::StateChange;
-use crate::id::{ActorId, Cursor, Revision};
+use crate::id::{ActorId, Cursor, Epoch, Revision};
 use crate::keys;
 use crate::message::Message;
 use crate::names::MessageId;
@@ -25,6 +25,8 @@ pub(crate) struct Loaded {
     pub(crate) record: Record,
     /// None: there is no row yet.
     pub(crate) revision: Option<Revision>,
+    /// The claim under which it was read or written.
+    pub(crate) claim: Epoch,
 }
 
 /// A record in the making: one or more turns that become true together.
@@ -158,7 +160,7 @@ pub(crate) async fn commit(
         Ok(Put::Written(revision)) => {
             crash::at(Step::RecordWritten);
             hand_over(bucket, actor, &record).await?;
-            let loaded = clear(bucket, actor, Loaded { record, revision: Some(revision) }).await?;
+            let loaded = clear(bucket, actor, Loaded { record, revision: Some(revision), claim: bucket.epoch }).await?;
             Ok(Committed::Done(loaded.map(Box::new)))
         }
     }
@@ -168,17 +170,17 @@ pub(crate) async fn commit(
 /// cursor stands still, and a dead letter that was dropped or replayed meanwhile must not come again.
 /// None: somebody else wrote the record meanwhile.
 async fn clear(bucket: &Bucket, actor: &ActorId, loaded: Loaded) -> Result<Option<Loaded>, Error> {
-    let Loaded { mut record, revision } = loaded;
+    let Loaded { mut record, revision, claim } = loaded;
     let has_dead_letter = record.outbox.iter().any(|entry| matches!(entry, Entry::DeadLetter { .. }));
     let must_be_stored = has_dead_letter || (record.parked.is_some() && !record.outbox.is_empty());
     record.outbox = Vec::new();
     if !must_be_stored {
-        return Ok(Some(Loaded { record, revision }));
+        return Ok(Some(Loaded { record, revision, claim }));
     }
     let cleared = store(bucket, actor, revision, &record).await?;
     crash::at(Step::OutboxCleared);
     match cleared {
-        Put::Written(revision) => Ok(Some(Loaded { record, revision: Some(revision) })),
+        Put::Written(revision) => Ok(Some(Loaded { record, revision: Some(revision), claim })),
         Put::Refused => Ok(None),
     }
 }
@@ -199,7 +201,9 @@ async fn store(bucket: &Bucket, actor: &ActorId, before: Option<Revision>, recor
                     Err(error)
                 }
                 Ok(Put::Refused) if uncertain.load(Ordering::Relaxed) => {
-                    let ours = |entry: &crate::backend::Entry| (&entry.value, &entry.headers) == (&value, &headers);
+                    // Not byte by byte: a store may keep headers in an order of its own.
+                    let ours =
+                        |row: &crate::backend::Entry| Record::decode(row).is_ok_and(|written| written == *record);
                     let written = table.get(&key).await?.filter(ours);
                     Ok(written.map_or(Put::Refused, |entry| Put::Written(entry.revision)))
                 }
@@ -271,10 +275,10 @@ fn outgoing(sender: &ActorId, record: &Record, handled: Cursor, index: usize, en
 /// # Errors
 /// `Unreadable`: the actor cannot work until a human acts. `Store`: the bucket cannot go on.
 pub(crate) async fn load(bucket: &Bucket, actor: &ActorId) -> Result<Loaded, LoadError> {
-    let table = &bucket.context.backend.actors;
+    let (table, claim) = (&bucket.context.backend.actors, bucket.epoch);
     let key = record::key(actor);
     let Some(entry) = bucket.patiently("record", || table.get(&key)).await? else {
-        return Ok(Loaded { record: Record::default(), revision: None });
+        return Ok(Loaded { record: Record::default(), revision: None, claim });
     };
     let mut record = Record::decode(&entry)?;
     if let Some(foreign) = record.position().filter(|position| position.bucket != bucket.id) {
@@ -285,11 +289,11 @@ pub(crate) async fn load(bucket: &Bucket, actor: &ActorId) -> Result<Loaded, Loa
     let is_above_floor = record.position().is_some_and(|position| position.seq > bucket.floor());
     if record.epoch == bucket.epoch || !(is_above_floor || record.parked.is_some()) {
         record.outbox = Vec::new();
-        return Ok(Loaded { record, revision: Some(entry.revision) });
+        return Ok(Loaded { record, revision: Some(entry.revision), claim });
     }
     hand_over(bucket, actor, &record).await?;
     crash::at(Step::HandedOverAgain);
-    match clear(bucket, actor, Loaded { record, revision: Some(entry.revision) }).await? {
+    match clear(bucket, actor, Loaded { record, revision: Some(entry.revision), claim }).await? {
         Some(loaded) => Ok(loaded),
         // Whoever wrote it has seen the outbox handed over first.
         None => Box::pin(load(bucket, actor)).await,

@@ -2,6 +2,8 @@
 //! Written by `commit` when it hands over an outbox; listed, replayed and dropped from the edges.
 //! Never decides that a message is one: `failure` does.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -118,18 +120,21 @@ fn read(delivery: &Delivery) -> Result<(DeadLetter, Frame), Error> {
     Ok((letter, frame))
 }
 
-/// Dead letters behind `after`, oldest first, at most `limit`; of one kind if given.
+/// Dead letters behind `after`, oldest first, at most `limit`; of one kind if given. One that is stored twice, as a crash
+/// between storing it and noting so can leave it, is told once.
 ///
 /// # Errors
 /// The store's.
 pub async fn list(backend: &Backend, kind: Option<&Kind>, after: Seq, limit: usize) -> Result<Vec<DeadLetter>, Error> {
-    let (mut letters, mut after) = (Vec::new(), after);
+    let (mut letters, mut told, mut after) = (Vec::new(), HashSet::new(), after);
     while letters.len() < limit {
         let page = backend.log.read(Queue::DeadLetters, None, after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = last.seq;
         for delivery in page.iter().filter(|delivery| kind.is_none_or(|kind| delivery.to.kind() == kind)) {
-            letters.push(read(delivery)?.0);
+            if told.insert(delivery.id.clone()) {
+                letters.push(read(delivery)?.0);
+            }
         }
     }
     letters.truncate(limit);
@@ -153,6 +158,7 @@ pub async fn show(backend: &Backend, id: &str) -> Result<Option<(DeadLetter, Byt
 pub async fn replay(backend: &Backend, client: &Client, id: &str) -> Result<Option<String>, client::Error> {
     let Some((letter, frame)) = find(backend, id).await? else { return Ok(None) };
     let message = Message::from_log(frame.message, letter.actor.clone(), &frame.headers, frame.body)?;
+    let actor = letter.actor.clone();
     let request = Request {
         to: letter.actor,
         subject: message.subject,
@@ -162,7 +168,7 @@ pub async fn replay(backend: &Backend, client: &Client, id: &str) -> Result<Opti
         trace: message.trace,
     };
     let sent = client.replay(request, message.sender).await?;
-    backend.log.remove_dead_letter(letter.seq).await?;
+    remove(backend, &actor, id).await?;
     Ok(Some(sent.to_string()))
 }
 
@@ -172,8 +178,21 @@ pub async fn replay(backend: &Backend, client: &Client, id: &str) -> Result<Opti
 /// The store's.
 pub async fn drop(backend: &Backend, id: &str) -> Result<bool, Error> {
     match find(backend, id).await? {
-        Some((letter, _)) => backend.log.remove_dead_letter(letter.seq).await,
+        Some((letter, _)) => remove(backend, &letter.actor, id).await,
         None => Ok(false),
+    }
+}
+
+/// Removes all copies of one dead letter.
+async fn remove(backend: &Backend, actor: &ActorId, id: &str) -> Result<bool, Error> {
+    let (mut after, mut removed) = (Seq(0), false);
+    loop {
+        let page = backend.log.read(Queue::DeadLetters, Some(actor), after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(removed) };
+        after = last.seq;
+        for copy in page.iter().filter(|delivery| delivery.id.as_str() == id) {
+            removed |= backend.log.remove_dead_letter(copy.seq).await?;
+        }
     }
 }
 

@@ -70,7 +70,7 @@ pub(crate) async fn claim(
     let bucket = Arc::new(Bucket::new(id, epoch, inbox.floor(), context.clone()));
     let parked = log.parked_actors(id).await?;
     // What the last owner left unfinished is not known before it was delivered: until then nobody trims.
-    context.oldest.note(id, Some(Time(0)));
+    context.oldest.note(id, epoch, Some(Time(0)));
     let (floors, claimed, tidied) = (VecDeque::new(), Instant::now(), Instant::now());
     Ok(Some(Loop { bucket, inbox, floors, claimed, tidied, held: None, parked }))
 }
@@ -145,7 +145,7 @@ impl Loop {
         if context.ended.is_cancelled() {
             self.acknowledge().await;
         }
-        context.oldest.forget(bucket.id);
+        context.oldest.forget(bucket.id, bucket.epoch);
     }
 
     /// Has the messages parked on which the watermark has hung for too long. None: nothing waits, so nothing can hang.
@@ -226,7 +226,7 @@ impl Loop {
         };
         // What the last owner left unfinished has come by now, if there is any.
         if self.claimed.elapsed() > TIDY_EVERY {
-            self.bucket.context.oldest.note(self.bucket.id, oldest);
+            self.bucket.context.oldest.note(self.bucket.id, self.bucket.epoch, oldest);
         }
         if watermark <= self.bucket.floor() {
             return;

@@ -7,7 +7,7 @@ use crate::id::ActorId;
 use crate::mailbox::Waiting;
 use crate::message::Problem;
 use crate::record::Record;
-use crate::turn::{Admission, LOOK_UP_FROM, admit};
+use crate::turn::{Admission, LOOK_UP_FROM, admit, is_from_before};
 
 /// Whether a message is still to be handled.
 pub(crate) enum Admitted {
@@ -22,8 +22,8 @@ pub(crate) enum Admitted {
 #[derive(Debug)]
 pub(crate) struct Earlier {
     history: History,
-    /// The log still has everything since the doubtful messages' contents were fixed.
-    pub(crate) complete: bool,
+    /// This log still has everything since the doubtful messages' contents were fixed.
+    complete: bool,
 }
 
 impl Earlier {
@@ -53,7 +53,7 @@ impl Earlier {
             Some(_) => record.parked.map(|parked| parked.position),
             None => record.cursor,
         };
-        match admit(position, record.committed, bucket.id, delivery) {
+        match admit(position, record.committed, bucket.id, bucket.context.retired, delivery) {
             Admission::Behind => Ok(Admitted::Done),
             Admission::TailLost => {
                 let reason = format!("{} is ahead of its mailbox: the log lost its newest messages", delivery.to);
@@ -63,12 +63,17 @@ impl Earlier {
                 tracing::info!(actor = %delivery.to, seq = delivery.seq.0, "dropped a late copy");
                 Ok(Admitted::Done)
             }
-            Admission::LookUp if !self.complete => {
+            Admission::LookUp if !self.would_know(bucket, delivery) => {
                 let text = "a copy this late may have been handled before, and the log forgot";
                 Ok(Admitted::Dead(Problem::new("doubtful", text)))
             }
             Admission::LookUp | Admission::Handle => Ok(Admitted::Yes),
         }
+    }
+
+    /// Whether an earlier copy of this message could not be there without having been found.
+    pub(crate) fn would_know(&self, bucket: &Bucket, delivery: &Delivery) -> bool {
+        self.complete && !is_from_before(bucket.context.retired, delivery)
     }
 
     /// Whether an earlier copy of this message stands before it.

@@ -12,6 +12,7 @@
 //! What a turn needs besides: [`failure`] decides what follows a fault, `late` recognises late copies, `operator` applies
 //! what a human wants, [`keys`] remembers idempotency keys, [`record`] and [`outbox`] are what is persisted.
 
+pub mod archive;
 pub mod backend;
 pub mod client;
 pub mod clock;
@@ -25,6 +26,7 @@ pub mod events;
 pub mod failure;
 pub mod http;
 pub mod id;
+pub mod incarnations;
 pub mod ingress;
 pub mod keys;
 pub mod manifest;
@@ -37,6 +39,7 @@ pub mod random;
 pub mod record;
 pub mod registry;
 pub mod scenario;
+pub mod source;
 pub mod telemetry;
 pub mod wasm;
 

@@ -2,6 +2,7 @@
 //! Started by the binary and by tests, with the runtimes and the store handed to it.
 //! Never parses configuration and never listens: the edges do.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,9 +18,12 @@ use crate::client::Client;
 use crate::cluster::{self, Member, Membership, Ownership};
 use crate::config::Config;
 use crate::crash::{self, Step};
+use crate::id::BucketId;
+use crate::incarnations;
 use crate::message::Headers;
 use crate::random::Random;
 use crate::registry::Registry;
+use crate::source;
 
 /// Where the system's secret is kept: it keys all randomness that guests see, so nobody outside can foretell it.
 const SECRET_KEY: &str = "secret";
@@ -61,12 +65,16 @@ impl Node {
     pub async fn start(parts: Parts) -> Result<Self, Error> {
         let Parts { config, backend, registry, guests, random } = parts;
         let (loops, ended) = (TaskTracker::new(), CancellationToken::new());
+        let retired = incarnations::whole(&*backend.actors).await?.until();
         let secret = secret(&backend, &random).await?;
         let boot = data_encoding::HEXLOWER.encode(&random.bytes::<8>()?);
         let me = Member { node: config.node.name.clone(), boot };
         let client = Client::open(backend.clone(), registry.clone(), random, &loops, ended.clone()).await?;
+        let unnamed = |error: crate::id::Error| Error::Unavailable { reason: error.to_string() };
+        source::install(&config.source, &backend, &registry).map_err(unnamed)?;
         let context = Arc::new(Context {
             secret,
+            retired,
             retention: Duration::from_secs(config.store.retention_s),
             records: Cache::with_weighter(RECORDS_EXPECTED, config.node.record_cache_bytes, RecordSize),
             memory: Arc::new(Semaphore::new((config.node.mailbox_bytes_max / 1024).min(Semaphore::MAX_PERMITS))),
@@ -93,6 +101,9 @@ impl Node {
             loops.spawn(ownership.run());
             loops.spawn(context.registry.clone().keep_up(context.ended.clone()));
         }
+        for binding in config.source {
+            loops.spawn(source::watch(binding, context.clone(), client.clone()));
+        }
         Ok(Self { context, client, loops, me })
     }
 
@@ -111,6 +122,12 @@ impl Node {
             return Err("the host is draining".into());
         }
         self.context.vitals.trouble().map_or(Ok(()), Err)
+    }
+
+    /// The buckets that this host serves, as far as it knows.
+    #[must_use]
+    pub fn serves(&self) -> BTreeSet<BucketId> {
+        self.context.oldest.buckets()
     }
 
     /// Stops taking messages, finishes what is in work, acknowledges, and ends; at the latest after `limit`.

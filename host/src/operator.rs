@@ -7,8 +7,10 @@ use std::collections::VecDeque;
 use crate::activation::Activation;
 use crate::backend::{Delivery, Error, Queue};
 use crate::callers::{suspend, tell, tell_suspended};
+use crate::clock::Time;
 use crate::commit::{self, Committed, Draft, LoadError, Loaded};
 use crate::id::{BucketId, Cursor, Seq};
+use crate::keys;
 use crate::late::Earlier;
 use crate::message::{Answer, Message, Problem, Status, reply_of};
 use crate::operation::{NO_SUCH_ACTOR, Operation, is_operation};
@@ -57,11 +59,11 @@ async fn try_once(
 ) -> Result<bool, Error> {
     let (bucket, actor) = (&activation.bucket, &activation.actor);
     let record = &loaded.record;
-    match turn::admit(record.operator, record.committed, bucket.id, delivery) {
+    match turn::admit(record.operator, record.committed, bucket.id, bucket.context.retired, delivery) {
         Admission::Behind | Admission::TailLost => return Ok(true),
         Admission::LookUp => {
             let earlier = Earlier::find(bucket, actor, vec![delivery]).await?;
-            if earlier.has(delivery) || !earlier.complete {
+            if earlier.has(delivery) || !earlier.would_know(bucket, delivery) {
                 return Ok(true);
             }
         }
@@ -76,7 +78,7 @@ async fn try_once(
     let answer = decide(operation, message, &loaded, stuck_at.as_ref());
     draft.operate(position, |record| {
         if answer.status == Status::Done {
-            change(record, operation, stuck_at.as_ref(), bucket.id);
+            change(record, operation, stuck_at.as_ref(), bucket.id, delivery.time);
         } else if loaded.revision.is_none() {
             // Remembered as refused, or a redelivery could act on an actor that began since; a tombstone goes by itself.
             record.status = record::Status::Deleted;
@@ -103,6 +105,9 @@ async fn try_once(
         record::Status::Suspended(problem) => suspend(bucket, actor, VecDeque::new(), problem),
         _ => bucket.mailboxes().resume(actor),
     }
+    if loaded.record.parked.is_some() {
+        bucket.mailboxes().park(actor);
+    }
     if loaded.record.status == record::Status::Deleted {
         bucket.remember_tombstone(delivery.seq, actor.clone());
     }
@@ -124,7 +129,7 @@ fn decide(operation: &Operation, message: &Message, loaded: &Loaded, stuck_at: O
     }
 }
 
-fn change(record: &mut Record, operation: &Operation, stuck_at: Option<&Delivery>, bucket: BucketId) {
+fn change(record: &mut Record, operation: &Operation, stuck_at: Option<&Delivery>, bucket: BucketId, now: Time) {
     match operation {
         Operation::Suspend => {
             let problem = Problem::new("operator", "suspended by an operator: hydra actor resume");
@@ -142,26 +147,37 @@ fn change(record: &mut Record, operation: &Operation, stuck_at: Option<&Delivery
             }
         }
         Operation::Skip => {
-            let Some(stuck_at) = stuck_at else { return };
-            let origin = Cursor { bucket, seq: stuck_at.seq };
-            match &mut record.parked {
-                Some(parked) => parked.pass(origin),
-                None => record.cursor = Some(origin),
+            if let Some(stuck_at) = stuck_at {
+                skip(record, stuck_at, bucket, now);
             }
-            record.outbox.extend(skipped(stuck_at, bucket));
         }
     }
 }
 
-/// The skipped message becomes a dead letter, and whoever waits for it is told.
-fn skipped(stuck_at: &Delivery, bucket: BucketId) -> Vec<Entry> {
-    let reason = Problem::new("skipped", "skipped by an operator");
-    let mut answer = Answer::new(stuck_at.id.clone(), Status::HandlerFailed).with_problem(reason.clone());
-    answer.dead_letter = Some(Cursor { bucket, seq: stuck_at.seq }.to_string());
-    let mut entries = vec![Entry::DeadLetter { seq: stuck_at.seq, reason, attempts: 0, backtrace: String::new() }];
-    let reply = reply_of(&stuck_at.headers).map(Into::into);
-    entries.extend(reply.map(|reply| Entry::Answer { reply, answer }));
-    entries
+/// The skipped message becomes a dead letter, and whoever waits for it is told. One that repeats another under its key gets
+/// that one's answer, as it would in its turn: two dead letters could be replayed to two effects.
+fn skip(record: &mut Record, stuck_at: &Delivery, bucket: BucketId, now: Time) {
+    let origin = Cursor { bucket, seq: stuck_at.seq };
+    match &mut record.parked {
+        Some(parked) => parked.pass(origin),
+        None => record.cursor = Some(origin),
+    }
+    let Delivery { seq, id, to, headers, body, .. } = stuck_at;
+    let message = Message::from_log(id.clone(), to.clone(), headers, body.clone()).ok();
+    let kept = message.as_ref().and_then(|message| keys::answer_kept(&record.keys, message, now));
+    let is_new = kept.is_none();
+    let answer = kept.filter(|answer| answer.status != Status::KeyReused).unwrap_or_else(|| {
+        let reason = Problem::new("skipped", "skipped by an operator");
+        let mut answer = Answer::new(id.clone(), Status::HandlerFailed).with_problem(reason.clone());
+        answer.dead_letter = Some(origin.to_string());
+        if let Some(message) = message.filter(|_| is_new) {
+            keys::remember(&mut record.keys, &message, Some(&answer), now);
+        }
+        record.outbox.push(Entry::DeadLetter { seq: *seq, reason, attempts: 0, backtrace: String::new() });
+        answer
+    });
+    let reply = reply_of(headers).map(Into::into);
+    record.outbox.extend(reply.map(|reply| Entry::Answer { reply, answer }));
 }
 
 /// The first message behind the cursor and before an operation that is not an operation itself.

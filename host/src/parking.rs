@@ -11,7 +11,7 @@ use crate::backend::{Delivery, Error, NewMessage, Queue};
 use crate::bucket::Bucket;
 use crate::clock::Time;
 use crate::crash::{self, Step};
-use crate::id::{ActorId, Cursor, Seq};
+use crate::id::{ActorId, BucketId, Cursor, Seq};
 use crate::mailbox::Waiting;
 use crate::message::{Headers, body};
 use crate::names::MessageId;
@@ -79,7 +79,7 @@ fn frame(bucket: &Bucket, delivery: Delivery, committed: Time) -> NewMessage {
 pub(crate) async fn read(bucket: &Bucket, actor: &ActorId, after: Seq) -> Result<Vec<Parked>, Error> {
     let log = &bucket.context.backend.log;
     let page = bucket.patiently("parked queue", || log.read(Queue::Parked, Some(actor), after, PAGE)).await?;
-    page.into_iter().map(|stored| open(bucket, stored)).collect()
+    page.into_iter().map(|stored| open(bucket.id, stored)).collect()
 }
 
 /// Those that are still to be handled: a parked message's first copy stands behind those of all that came before it.
@@ -94,10 +94,14 @@ pub(crate) fn first_copies(page: Vec<Parked>, handled: Seq) -> VecDeque<Waiting>
     page.into_iter().filter(is_first).map(waiting).collect()
 }
 
-fn open(bucket: &Bucket, stored: Delivery) -> Result<Parked, Error> {
+/// A message of the queue as it stood in its bucket.
+///
+/// # Errors
+/// `Error::Damaged`: it does not read back, or comes from another bucket.
+pub(crate) fn open(bucket: BucketId, stored: Delivery) -> Result<Parked, Error> {
     let damaged = || Error::Damaged { reason: format!("parked message {} cannot be read", stored.id) };
     let origin: Cursor = stored.id.as_str().parse().map_err(|_| damaged())?;
-    if origin.bucket != bucket.id {
+    if origin.bucket != bucket {
         return Err(damaged());
     }
     let Frame { message, accepted, headers, body } = rmp_serde::from_slice(&stored.body).map_err(|_| damaged())?;

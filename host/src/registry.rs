@@ -22,7 +22,7 @@ use crate::message::Headers;
 use crate::wasm::{Anatomy, Handler, Loaded, Refusal, Sandbox};
 
 /// What every key of a kind begins with.
-const PREFIX: &str = "kind.";
+pub(crate) const PREFIX: &str = "kind.";
 /// Kinds read at once at the start.
 const PAGE: usize = 256;
 /// Wait before a watch that ended is begun again.
@@ -299,10 +299,11 @@ impl Registry {
         }
     }
 
-    /// All kinds, in order.
+    /// All kinds but the host's own, in order.
     #[must_use]
     pub fn kinds(&self) -> Vec<KindEntry> {
-        self.kinds.load().values().map(|slot| slot.entry.clone()).collect()
+        let kinds = self.kinds.load();
+        kinds.values().map(|slot| slot.entry.clone()).filter(|entry| !entry.kind.is_reserved()).collect()
     }
 
     /// One kind.
@@ -445,10 +446,10 @@ fn describe(loaded: &mut Loaded) -> Option<Description> {
     }
 }
 
-fn kind_of(key: &str) -> Option<Kind> {
+pub(crate) fn kind_of(key: &str) -> Option<Kind> {
     Kind::new(key.strip_prefix(PREFIX)?).ok()
 }
 
-fn key(kind: &Kind) -> String {
+pub(crate) fn key(kind: &Kind) -> String {
     format!("{PREFIX}{kind}")
 }

@@ -40,16 +40,29 @@ pub(crate) enum Admission {
     TailLost,
 }
 
-/// Decides whether a message is behind its actor's position in this bucket.
-pub(crate) fn admit(position: Option<Cursor>, committed: Time, bucket: BucketId, delivery: &Delivery) -> Admission {
+/// Decides whether a message is behind its actor's position in this bucket. `retired`: until then the store was another one,
+/// whose messages this log never had.
+pub(crate) fn admit(
+    position: Option<Cursor>,
+    committed: Time,
+    bucket: BucketId,
+    retired: Option<Time>,
+    delivery: &Delivery,
+) -> Admission {
     if position.is_some_and(|cursor| cursor.bucket == bucket && delivery.seq <= cursor.seq) {
         let lost = delivery.time > committed.plus(TAIL_LOST_BEYOND);
         return if lost { Admission::TailLost } else { Admission::Behind };
     }
     match delivery.committed {
         Some(fixed) if delivery.time.distance(fixed) > LOOK_UP_BEYOND => Admission::LookUp,
+        Some(_) if is_from_before(retired, delivery) => Admission::LookUp,
         _ => Admission::Handle,
     }
+}
+
+/// Whether a message's content was fixed when the store was another one: that one may have handled it.
+pub(crate) fn is_from_before(retired: Option<Time>, delivery: &Delivery) -> bool {
+    delivery.committed.zip(retired).is_some_and(|(fixed, until)| fixed <= until)
 }
 
 /// A message that is done with: what its commit stores.
@@ -316,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_message_up_to_the_cursor_is_behind() {
-        let admit = |cursor, seq| admit(cursor, Time(100_000), BUCKET, &delivery(seq, 100_000, Some(100_000)));
+        let admit = |cursor, seq| admit(cursor, Time(100_000), BUCKET, None, &delivery(seq, 100_000, Some(100_000)));
         assert_eq!(admit(at(7), 7), Admission::Behind);
         assert_eq!(admit(at(7), 8), Admission::Handle);
         assert_eq!(admit(None, 1), Admission::Handle);
@@ -326,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_copy_far_from_its_content_is_looked_up() {
-        let admit = |time, fixed| admit(None, Time(0), BUCKET, &delivery(1, time, fixed));
+        let admit = |time, fixed| admit(None, Time(0), BUCKET, None, &delivery(1, time, fixed));
         assert_eq!(admit(50_000, Some(45_000)), Admission::Handle);
         assert_eq!(admit(50_000, Some(39_999)), Admission::LookUp);
         assert_eq!(admit(50_000, Some(60_001)), Admission::LookUp);
@@ -334,8 +347,16 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_from_before_the_store_was_filled_is_looked_up_however_young() {
+        let admit = |fixed| admit(None, Time(0), BUCKET, Some(Time(49_000)), &delivery(1, 50_000, fixed));
+        assert_eq!(admit(Some(49_000)), Admission::LookUp);
+        assert_eq!(admit(Some(49_001)), Admission::Handle);
+        assert_eq!(admit(None), Admission::Handle);
+    }
+
+    #[test]
     fn a_skipped_message_younger_than_its_record_means_a_lost_tail() {
-        let admission = admit(at(7), Time(100_000), BUCKET, &delivery(5, 130_001, Some(130_001)));
+        let admission = admit(at(7), Time(100_000), BUCKET, None, &delivery(5, 130_001, Some(130_001)));
         assert_eq!(admission, Admission::TailLost);
     }
 }

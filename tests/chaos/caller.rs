@@ -4,6 +4,7 @@
 
 use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -17,7 +18,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// Wait before a host that did not take a message is asked again, unless hosts change before.
 const AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// How long one try waits for an outcome.
-const TRY: Duration = Duration::from_secs(5);
+const TRY: Duration = Duration::from_secs(2);
 
 /// How a message ended.
 pub(crate) struct Outcome {
@@ -25,14 +26,19 @@ pub(crate) struct Outcome {
     pub(crate) body: Bytes,
 }
 
-/// Calls hosts.
+/// Calls hosts, for one client.
 pub(crate) struct Caller {
+    shared: Arc<Shared>,
+    outcomes: Arc<AtomicU64>,
+}
+
+/// What all clients share.
+struct Shared {
     http: reqwest::Client,
     /// Where hosts serve, as far as the test knows.
     urls: watch::Receiver<Vec<String>>,
-    outcomes: AtomicU64,
-    /// Messages that were tried again.
-    pub(crate) repeats: AtomicU64,
+    /// For each client that is never idle, how many outcomes it was told.
+    busy: Mutex<Vec<Arc<AtomicU64>>>,
     progress: Notify,
     /// Between one message of a client and its next.
     pace: Duration,
@@ -44,8 +50,24 @@ impl Caller {
     /// # Errors
     /// The HTTP client cannot be made.
     pub(crate) fn new(urls: watch::Receiver<Vec<String>>, pace: Duration) -> Result<Self> {
-        let (outcomes, repeats, progress) = (AtomicU64::new(0), AtomicU64::new(0), Notify::new());
-        Ok(Self { http: http::client()?, urls, outcomes, repeats, progress, pace })
+        let shared = Shared { http: http::client()?, urls, busy: Mutex::default(), progress: Notify::new(), pace };
+        Ok(Self { shared: Arc::new(shared), outcomes: Arc::default() })
+    }
+
+    /// For a client that may be idle.
+    pub(crate) fn idle(&self) -> Arc<Self> {
+        Arc::new(Self { shared: self.shared.clone(), outcomes: Arc::default() })
+    }
+
+    /// For a client that always has a message under way.
+    pub(crate) fn busy(&self) -> Arc<Self> {
+        let caller = self.idle();
+        self.clients().push(caller.outcomes.clone());
+        caller
+    }
+
+    fn clients(&self) -> MutexGuard<'_, Vec<Arc<AtomicU64>>> {
+        self.shared.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks `KIND/ID/SUBJECT` until there is an outcome: all that a careful client has to do.
@@ -72,8 +94,9 @@ impl Caller {
     /// It was not: what was said last.
     pub(crate) async fn operate(&self, actor: &str, operation: &str) -> Result<()> {
         let path = format!("/v1/admin/actors/{actor}/{operation}");
-        let act =
-            |base: String| self.http.post(format!("{base}{path}?timeout={}s", TRY.as_secs())).timeout(2 * TRY).send();
+        let act = |base: String| {
+            self.shared.http.post(format!("{base}{path}?timeout={}s", TRY.as_secs())).timeout(2 * TRY).send()
+        };
         let outcome = self.persistently(&path, act).await?;
         ensure!(outcome.status == 204, "{path}: {} {:?}", outcome.status, outcome.body);
         Ok(())
@@ -87,7 +110,8 @@ impl Caller {
                 None => self.hosts_change().await,
             }
         };
-        let answer = self.http.post(format!("{base}/v1/actors/{path}?send")).body(body.into()).timeout(TRY).send();
+        let answer =
+            self.shared.http.post(format!("{base}/v1/actors/{path}?send")).body(body.into()).timeout(TRY).send();
         let is_accepted = answer.await.is_ok_and(|answer| answer.status() == 202);
         if !is_accepted {
             self.hosts_change().await;
@@ -101,41 +125,60 @@ impl Caller {
     /// # Errors
     /// No host tells it.
     pub(crate) async fn get(&self, path: &str) -> Result<Option<Bytes>> {
-        let read = |base: String| self.http.get(format!("{base}{path}")).timeout(TRY).send();
+        let read = |base: String| self.shared.http.get(format!("{base}{path}")).timeout(TRY).send();
         let outcome = self.persistently(path, read).await?;
         ensure!([200, 404].contains(&outcome.status), "{path}: {}", outcome.status);
         Ok((outcome.status == 200).then_some(outcome.body))
     }
 
-    /// Waits for this many more outcomes.
+    /// Waits for this many more outcomes of busy clients.
     ///
     /// # Errors
     /// They do not come.
     pub(crate) async fn wait_for(&self, more: u64) -> Result<()> {
-        let goal = self.outcomes.load(Ordering::Relaxed) + more;
+        let goal = self.told().iter().sum::<u64>() + more;
+        self.wait_until(|told| told.iter().sum::<u64>() >= goal).await
+    }
+
+    /// Waits until every busy client was told an outcome of something that it asked from now on.
+    ///
+    /// # Errors
+    /// One is not.
+    pub(crate) async fn wait_for_everybody(&self) -> Result<()> {
+        // The next one may be of what was asked before.
+        let goals: Vec<u64> = self.told().iter().map(|told| told + 2).collect();
+        self.wait_until(|told| told.iter().zip(&goals).all(|(told, goal)| told >= goal)).await
+    }
+
+    fn told(&self) -> Vec<u64> {
+        self.clients().iter().map(|outcomes| outcomes.load(Ordering::Relaxed)).collect()
+    }
+
+    async fn wait_until(&self, reached: impl Fn(&[u64]) -> bool) -> Result<()> {
         let reached = async {
-            while self.outcomes.load(Ordering::Relaxed) < goal {
-                self.progress.notified().await;
+            while !reached(&self.told()) {
+                self.shared.progress.notified().await;
             }
         };
-        tokio::time::timeout(PATIENCE, reached).await.context("the clients make no progress")
+        let ended = tokio::time::timeout(PATIENCE, reached).await;
+        ended.with_context(|| format!("clients make no progress: {:?}", self.told()))
     }
 
     async fn keep_pace(&self) {
-        if !self.pace.is_zero() {
-            let _ = tokio::time::timeout(self.pace, pending::<()>()).await;
+        if !self.shared.pace.is_zero() {
+            let _ = tokio::time::timeout(self.shared.pace, pending::<()>()).await;
         }
     }
 
     async fn until_outcome(&self, path: &str, body: impl Into<Bytes>, key: &str) -> Result<Outcome> {
         let body = body.into();
         let ask = |base: String| {
-            let request = self.http.post(format!("{base}/v1/actors/{path}")).header("Idempotency-Key", key);
+            let request = self.shared.http.post(format!("{base}/v1/actors/{path}")).header("Idempotency-Key", key);
             request.body(body.clone()).timeout(2 * TRY).send()
         };
         let outcome = self.persistently(path, ask).await.with_context(|| format!("the message with key {key}"))?;
         self.outcomes.fetch_add(1, Ordering::Relaxed);
-        self.progress.notify_one();
+        self.shared.progress.notify_one();
         self.keep_pace().await;
         Ok(outcome)
     }
@@ -154,7 +197,6 @@ impl Caller {
                         Err(why) => last = why,
                     }
                 }
-                self.repeats.fetch_add(1, Ordering::Relaxed);
                 self.hosts_change().await;
             }
             None
@@ -165,13 +207,13 @@ impl Caller {
 
     /// One of the hosts, another one at each attempt.
     fn url(&self, attempt: usize) -> Option<String> {
-        let urls = self.urls.borrow();
+        let urls = self.shared.urls.borrow();
         urls.get(attempt.checked_rem(urls.len())?).cloned()
     }
 
     /// Waits until hosts come or go, for a moment at most.
     async fn hosts_change(&self) {
-        let mut urls = self.urls.clone();
+        let mut urls = self.shared.urls.clone();
         urls.mark_unchanged();
         let _ = tokio::time::timeout(AGAIN_AFTER, urls.changed()).await;
     }

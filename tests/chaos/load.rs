@@ -15,15 +15,15 @@ use crate::letters::Letters;
 use crate::tally::Tally;
 use crate::transfers::Transfers;
 
-const TRANSFER_CLIENTS: usize = 5;
+/// Clients that send money about.
+const SENDERS: usize = 5;
 const COUNTERS: usize = 2;
-/// Clients whose outcomes are counted, each with one message under way at most.
-pub(crate) const CLIENTS: u64 = 10;
 
 /// What runs while faults happen.
 pub(crate) struct Load {
-    pub(crate) caller: Arc<Caller>,
+    pub(crate) caller: Caller,
     transfers: Arc<Transfers>,
+    senders: Vec<Arc<Caller>>,
     own: Vec<Arc<Own>>,
     common: Arc<Common>,
     journals: [Arc<Journal>; 3],
@@ -37,14 +37,19 @@ impl Load {
     ///
     /// # Errors
     /// The hosts do not take it.
-    pub(crate) async fn new(caller: Arc<Caller>) -> Result<Self> {
+    pub(crate) async fn new(caller: Caller) -> Result<Self> {
+        let journals = [
+            Journal::new(caller.busy(), "keyed", Way::Keyed),
+            Journal::new(caller.idle(), "suspended", Way::Suspended),
+            Journal::new(caller.idle(), "once", Way::Once),
+        ];
         Ok(Self {
-            transfers: Transfers::open(caller.clone()).await?,
-            own: (0..COUNTERS).map(|number| Own::new(caller.clone(), format!("own-{number}"))).collect(),
-            common: Common::new(caller.clone(), "common"),
-            journals: [("keyed", Way::Keyed), ("suspended", Way::Suspended), ("once", Way::Once)]
-                .map(|(name, way)| Journal::new(caller.clone(), name, way)),
-            letters: Letters::new(caller.clone(), "letters"),
+            transfers: Transfers::open(caller.idle()).await?,
+            senders: (0..SENDERS).map(|_| caller.busy()).collect(),
+            own: (0..COUNTERS).map(|number| Own::new(caller.busy(), format!("own-{number}"))).collect(),
+            common: Common::new(caller.idle(), "common"),
+            journals,
+            letters: Letters::new(caller.busy(), "letters"),
             clients: JoinSet::new(),
             stop: CancellationToken::new(),
             caller,
@@ -54,8 +59,8 @@ impl Load {
     /// Lets all clients work.
     pub(crate) fn start(&mut self, random: &mut Rng) {
         self.stop = CancellationToken::new();
-        for _ in 0..TRANSFER_CLIENTS {
-            self.clients.spawn(self.transfers.clone().run(random.fork(), self.stop.clone()));
+        for sender in &self.senders {
+            self.clients.spawn(self.transfers.clone().run(sender.clone(), random.fork(), self.stop.clone()));
         }
         for counter in &self.own {
             self.clients.spawn(counter.clone().run(self.stop.clone()));

@@ -3,18 +3,45 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::tally::Tally;
 
 /// Progress is told after this many faults.
-const TELL_EVERY: u64 = 100;
+const TELL_EVERY: u64 = 25;
+
+/// How far the worlds of one test have come together.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    test: String,
+    total: u64,
+    survived: AtomicU64,
+    began: Instant,
+}
+
+impl Progress {
+    /// Of so many faults none is survived yet.
+    pub(crate) fn new(test: &str, total: usize) -> Self {
+        Self { test: test.into(), total: total as u64, survived: AtomicU64::new(0), began: Instant::now() }
+    }
+
+    /// One more is.
+    pub(crate) fn survived(&self) {
+        let survived = self.survived.fetch_add(1, Ordering::Relaxed) + 1;
+        if survived.is_multiple_of(TELL_EVERY) {
+            let Self { test, total, .. } = self;
+            let passed = self.began.elapsed();
+            let left = passed.mul_f64(total.saturating_sub(survived) as f64 / survived as f64);
+            eprintln!("{test}: {survived} of {total} faults survived after {passed:.0?}, {left:.0?} to go");
+        }
+    }
+}
 
 /// Everything that was done to the hosts.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     kinds: BTreeMap<String, Kind>,
-    total: u64,
     pub(crate) tally: Tally,
 }
 
@@ -32,10 +59,17 @@ impl Report {
         kind.count += 1;
         kind.sum += recovery;
         kind.slowest = kind.slowest.max(recovery);
-        self.total += 1;
-        if self.total.is_multiple_of(TELL_EVERY) {
-            eprintln!("{} faults survived", self.total);
+    }
+
+    /// Another world's.
+    pub(crate) fn add(&mut self, other: Self) {
+        for (name, Kind { count, slowest, sum }) in other.kinds {
+            let kind = self.kinds.entry(name).or_default();
+            kind.count += count;
+            kind.sum += sum;
+            kind.slowest = kind.slowest.max(slowest);
         }
+        self.tally.add(other.tally);
     }
 }
 

@@ -37,6 +37,17 @@ impl Tally {
         }
     }
 
+    /// Another world's.
+    pub(crate) fn add(&mut self, mut other: Self) {
+        self.accepted += other.accepted;
+        self.unknown += other.unknown;
+        self.turns += other.turns;
+        self.lost += other.lost;
+        self.doubled += other.doubled;
+        self.misplaced += other.misplaced;
+        self.complaints.append(&mut other.complaints);
+    }
+
     /// As promised?
     ///
     /// # Errors

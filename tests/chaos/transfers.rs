@@ -46,13 +46,18 @@ impl Transfers {
     }
 
     /// One client: sends money about until it is stopped.
-    pub(crate) async fn run(self: Arc<Self>, mut random: Rng, stop: CancellationToken) -> Result<()> {
+    pub(crate) async fn run(
+        self: Arc<Self>,
+        caller: Arc<Caller>,
+        mut random: Rng,
+        stop: CancellationToken,
+    ) -> Result<()> {
         while !stop.is_cancelled() {
             let from = random.u64(..ACCOUNTS);
             let to = (from + random.u64(1..ACCOUNTS)) % ACCOUNTS;
             let body = json!({ "to": to.to_string(), "amount": random.u64(1..=40) }).to_string();
             let key = format!("transfer-{}", self.next.fetch_add(1, Ordering::Relaxed));
-            let outcome = self.caller.ask(&format!("transfer/{from}/transfer"), &body, &key).await?;
+            let outcome = caller.ask(&format!("transfer/{from}/transfer"), &body, &key).await?;
             match outcome.status {
                 200 => self.done.fetch_add(1, Ordering::Relaxed),
                 422 => self.refused.fetch_add(1, Ordering::Relaxed),

@@ -1,75 +1,106 @@
-//! A host under load, and what is done to it: the store, the process, the clients, and the clock that measures recovery.
-//! Performs one fault after the other; each ends when clients are answered again. Knows hosts as a user does.
+//! Hosts under load on one store, and what is done to them: the processes, the NATS server and the way to it, the
+//! clients, and the clock that measures recovery. Performs one fault after the other; each ends when every client is
+//! answered again.
 
 use std::future::pending;
-use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
-use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
+use async_nats::jetstream::{self, stream};
 use fastrand::Rng;
-use hydra_tests::binary;
 use hydra_tests::host::sample;
-use hydra_tests::process::Process;
+use hydra_tests::nats::NatsServer;
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::block_in_place;
 
 use crate::caller::Caller;
-use crate::fault::Fault;
+use crate::fault::{BUCKETS, Fault};
+use crate::filler::Filler;
 use crate::journals;
-use crate::load::{CLIENTS, Load};
-use crate::report::Report;
+use crate::load::Load;
+use crate::machine::{Machine, deploy};
+use crate::proxy::{Proxy, Way};
+use crate::report::{Progress, Report};
 
+/// Compiled code of all worlds and runs.
+const COMPILED: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/chaos-compiled");
 const SAMPLES: [&str; 3] = ["transfer", "counter", "poison"];
-/// The signal of `kill -9`.
-const SIGKILL: i32 = 9;
 
-/// One host, its store, and its clients.
+/// What a world begins with.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    /// The hosts' settings, as TOML.
+    pub(crate) settings: String,
+    /// None: one host on a folder.
+    pub(crate) on_nats: Option<Nats>,
+    /// Between one message of a client and its next.
+    pub(crate) pace: Duration,
+}
+
+/// Hosts on one server.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Nats {
+    pub(crate) hosts: usize,
+    /// The server's configuration.
+    pub(crate) server: &'static str,
+    /// The duplicate window of the buckets' streams, if not as hosts make them.
+    pub(crate) window: Option<Duration>,
+}
+
+/// Hosts, their store, and their clients.
 pub(crate) struct World {
-    folder: TempDir,
-    host: Option<Process>,
+    hosts: Vec<Machine>,
+    server: Option<NatsServer>,
+    /// Each host's way to the server.
+    proxies: Vec<Proxy>,
     urls: watch::Sender<Vec<String>>,
     random: Rng,
     load: Load,
-    pub(crate) report: Report,
-}
-
-/// What a world begins with.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Setup<'a> {
-    /// The host's settings, as TOML.
-    pub(crate) settings: &'a str,
-    /// Between one message of a client and its next.
-    pub(crate) pace: Duration,
-    pub(crate) seed: u64,
-}
-
-/// How a host that was started came to be.
-enum Started {
-    Serves(String),
-    Ended(ExitStatus),
+    progress: Arc<Progress>,
+    report: Report,
+    /// Holds the hosts' folders.
+    _folder: TempDir,
 }
 
 impl World {
-    /// A host on a new store with all kinds deployed, and clients that wait to be started.
+    /// Hosts on a new store with all kinds deployed, and clients that wait to be started.
     ///
     /// # Errors
     /// It cannot be set up.
-    pub(crate) async fn new(setup: Setup<'_>) -> Result<Self> {
-        let Setup { settings, pace, seed } = setup;
+    pub(crate) async fn new(setup: &Setup, seed: u64, progress: Arc<Progress>) -> Result<Self> {
+        let Setup { settings, on_nats, pace } = setup;
+        let settings = format!("sandbox.cache_dir = {COMPILED:?}\nstore.buckets = {BUCKETS}\n{settings}");
         let folder = tempfile::tempdir()?;
-        std::fs::write(folder.path().join("hydra.toml"), settings)?;
-        let (urls, url) = watch::channel(Vec::new());
-        let (mut host, started) = start(folder.path(), None)?;
-        let Started::Serves(address) = started else { bail!("the host ended: {:?}", host.end()?) };
-        block_in_place(|| deploy(folder.path(), &address))?;
-        urls.send_replace(vec![address]);
-        let load = Load::new(Arc::new(Caller::new(url, pace)?)).await?;
+        let (mut hosts, mut proxies, mut server) = (Vec::new(), Vec::new(), None);
+        match on_nats {
+            None => hosts.push(Machine::new(folder.path().join("host"), &settings)?),
+            Some(nats) => {
+                let started = block_in_place(|| NatsServer::start_with(nats.server))?;
+                for number in 0..nats.hosts {
+                    let proxy = Proxy::to(started.port()).await?;
+                    let more = format!("node.name = \"host-{number}\"\nnats.urls = [{:?}]\n", proxy.url());
+                    let place = folder.path().join(format!("host-{number}"));
+                    hosts.push(Machine::new(place, &format!("{more}{settings}"))?);
+                    proxies.push(proxy);
+                }
+                server = Some(started);
+            }
+        }
+        hosts.iter_mut().try_for_each(Machine::start)?;
+        if let (Some(Nats { window: Some(window), .. }), Some(server)) = (on_nats, &server) {
+            set_window(&server.url(), *window).await?;
+        }
+        let journal = folder.path().join("journal.wasm");
+        std::fs::write(&journal, journals::component())?;
+        let url = hosts.first().and_then(Machine::url).context("a host")?;
+        deploy(url, "journal", &journal)?;
+        SAMPLES.iter().try_for_each(|name| deploy(url, name, &sample(name)?))?;
+        let (urls, served) = watch::channel(hosts.iter().filter_map(Machine::url).map(Into::into).collect());
+        let load = Load::new(Caller::new(served, *pace)?).await?;
         let (random, report) = (Rng::with_seed(seed), Report::default());
-        Ok(Self { folder, host: Some(host), urls, random, load, report })
+        Ok(Self { hosts, server, proxies, urls, random, load, progress, report, _folder: folder })
     }
 
     /// Lets clients work while one fault follows the other; at the end, all must be as promised.
@@ -80,135 +111,163 @@ impl World {
         self.load.start(&mut self.random);
         for fault in faults {
             let began = self.perform(fault).await.with_context(|| format!("{fault:?}"))?;
-            // Each client may still hear of one outcome from before; the next one is from afterwards.
-            self.load.caller.wait_for(CLIENTS + 1).await.with_context(|| format!("after {fault:?}"))?;
+            self.load.caller.wait_for_everybody().await.with_context(|| format!("after {fault:?}"))?;
             self.report.note(fault.kind(), began.elapsed());
+            self.progress.survived();
+        }
+        for proxy in &self.proxies {
+            proxy.nothing_late().await;
         }
         self.load.stop().await?;
         self.report.tally = self.load.check().await?;
         self.report.tally.check()
     }
 
-    /// Ends the host as a user would.
+    /// Ends the hosts as a user would.
     ///
     /// # Errors
-    /// It does not end well.
-    pub(crate) fn end(mut self) -> Result<Report> {
-        let mut host = self.host.take().context("a host")?;
-        host.signal("TERM")?;
-        let status = block_in_place(|| host.end())?;
-        ensure!(status.code() == Some(0), "SIGTERM ends a host with 0, not {status}");
+    /// One does not end well.
+    pub(crate) fn end(self) -> Result<Report> {
+        self.hosts.into_iter().try_for_each(Machine::end)?;
         Ok(self.report)
     }
 
-    /// Does it, and puts everything right again. When clients were left alone by it.
+    /// Does it, and puts everything right again. Since when clients should be answered again.
     async fn perform(&mut self, fault: Fault) -> Result<Instant> {
+        self.moment().await?;
+        let which = self.random.usize(..self.hosts.len());
+        let mut began = Instant::now();
         match fault {
             Fault::Kill => {
-                self.moment().await?;
-                let began = Instant::now();
-                self.kill()?;
-                self.serve()?;
-                Ok(began)
+                self.hosts[which].kill()?;
+                self.tell();
+                self.hosts[which].start()?;
             }
             Fault::KillTwice { after } => {
-                self.moment().await?;
-                let began = Instant::now();
-                self.kill()?;
-                let mut starting = Process::start(&mut command(self.folder.path())?)?;
-                let _ = tokio::time::timeout(after, pending::<()>()).await;
-                starting.kill()?;
-                self.serve()?;
-                Ok(began)
+                self.hosts[which].kill()?;
+                self.tell();
+                self.hosts[which].launch(None)?;
+                wait(after).await;
+                self.hosts[which].kill()?;
+                self.hosts[which].start()?;
+            }
+            Fault::TakeOver { host } => {
+                self.hosts[host].kill()?;
+                self.tell();
+                self.load.caller.wait_for_everybody().await.context("the other host does not go on")?;
+                self.hosts[host].start()?;
             }
             Fault::CrashAt { step, nth } => {
-                self.kill()?;
-                self.crash(&format!("{}:{nth}", step.name()), fault.needs_a_drain()).await?;
-                let began = Instant::now();
-                self.serve()?;
-                Ok(began)
+                self.crash(which, &format!("{}:{nth}", step.name()), fault.needs_a_drain()).await?;
+                began = Instant::now();
+                self.hosts.iter_mut().try_for_each(Machine::start)?;
+            }
+            Fault::KillServer { away } => {
+                self.server()?.kill()?;
+                wait(away).await;
+                self.restart_server()?;
+            }
+            Fault::KillAll { away } => {
+                self.server()?.kill()?;
+                self.hosts.iter_mut().try_for_each(Machine::kill)?;
+                self.tell();
+                wait(away).await;
+                self.restart_server()?;
+                self.hosts.iter_mut().try_for_each(Machine::start)?;
+            }
+            Fault::Stop { span } => {
+                let url = self.hosts[which].stop()?;
+                self.tell();
+                began = wait(span).await;
+                self.hosts[which].resume(url)?;
+            }
+            Fault::Cut | Fault::Silence { .. } | Fault::Unheard { .. } | Fault::Slow { .. } | Fault::Late { .. } => {
+                began = break_connection(&self.proxies[which], fault).await;
+            }
+            Fault::Fill { span } => {
+                let filler = Filler::fill(&self.server()?.url()).await?;
+                began = wait(span).await;
+                filler.free().await?;
             }
         }
+        self.tell();
+        Ok(began)
     }
 
     /// Some moment later, while clients are answered.
     async fn moment(&mut self) -> Result<()> {
         let (outcomes, then) = (self.random.u64(1..=60), Duration::from_micros(self.random.u64(..5_000)));
         self.load.caller.wait_for(outcomes).await?;
-        // Not a wait for anything: which instruction is hit is what chance decides here.
-        let _ = tokio::time::timeout(then, pending::<()>()).await;
+        wait(then).await;
         Ok(())
     }
 
-    fn kill(&mut self) -> Result<()> {
-        self.urls.send_replace(Vec::new());
-        self.host.take().map_or(Ok(()), |mut host| block_in_place(|| host.kill()))
+    /// Tells clients where hosts serve.
+    fn tell(&self) {
+        self.urls.send_replace(self.hosts.iter().filter_map(Machine::url).map(Into::into).collect());
     }
 
-    fn serve(&mut self) -> Result<()> {
-        let (mut host, started) = start(self.folder.path(), None)?;
-        let Started::Serves(address) = started else { bail!("the host ended: {:?}", host.end()?) };
-        self.host = Some(host);
-        self.urls.send_replace(vec![address]);
-        Ok(())
-    }
-
-    /// Runs a host that ends itself.
-    async fn crash(&mut self, wish: &str, drains: bool) -> Result<()> {
-        let (mut host, started) = start(self.folder.path(), Some(wish))?;
-        let status = match started {
-            Started::Ended(status) => status,
-            Started::Serves(address) => {
-                self.urls.send_replace(vec![address]);
-                if drains {
-                    self.moment().await?;
-                    host.signal("TERM")?;
-                }
-                // Trimming comes later than the patience that a process is treated with.
-                let ended = block_in_place(|| host.end().or_else(|_| host.end()));
-                ended.with_context(|| format!("it never comes to {wish}"))?
-            }
-        };
-        self.urls.send_replace(Vec::new());
-        ensure!(status.signal() == Some(SIGKILL), "a host that was to crash at {wish} ended with {status}");
-        Ok(())
-    }
-}
-
-fn command(folder: &Path) -> Result<std::process::Command> {
-    let mut command = binary::command()?;
-    command.args(["host", "--http", "127.0.0.1:0", "--data"]).arg(folder.join("store"));
-    command.current_dir(folder);
-    Ok(command)
-}
-
-/// Starts a host and waits until it serves or has ended.
-fn start(folder: &Path, crash_at: Option<&str>) -> Result<(Process, Started)> {
-    let mut command = command(folder)?;
-    command.envs(crash_at.map(|wish| ("HYDRA_CRASH_AT", wish)));
-    let mut host = Process::start(&mut command)?;
-    let line = match block_in_place(|| host.note_with("address=")) {
-        Ok(line) => line,
-        Err(why) => {
-            let status = block_in_place(|| host.end())?;
-            ensure!(status.signal() == Some(SIGKILL), "{status}: {why}");
-            return Ok((host, Started::Ended(status)));
+    /// Kills all hosts and runs one, alone, that ends itself.
+    async fn crash(&mut self, which: usize, wish: &str, drains: bool) -> Result<()> {
+        self.hosts.iter_mut().try_for_each(Machine::kill)?;
+        self.hosts[which].start_armed(wish)?;
+        self.tell();
+        if drains {
+            self.moment().await?;
+            self.hosts[which].signal("TERM")?;
         }
-    };
-    let told = line.split_once("address=").and_then(|(_, rest)| rest.split_whitespace().next());
-    let address = format!("http://{}", told.context("an address")?);
-    Ok((host, Started::Serves(address)))
+        self.hosts[which].has_crashed().with_context(|| format!("it never comes to {wish}"))?;
+        self.tell();
+        Ok(())
+    }
+
+    fn server(&mut self) -> Result<&mut NatsServer> {
+        self.server.as_mut().context("a world on NATS")
+    }
+
+    fn restart_server(&mut self) -> Result<()> {
+        let server = self.server()?;
+        block_in_place(|| server.restart())
+    }
 }
 
-fn deploy(folder: &Path, address: &str) -> Result<()> {
-    let journal = folder.join("journal.wasm");
-    std::fs::write(&journal, journals::component())?;
-    let components = SAMPLES.iter().map(|name| Ok((*name, sample(name)?))).collect::<Result<Vec<_>>>()?;
-    for (kind, component) in components.into_iter().chain([("journal", journal)]) {
-        let mut deploy = binary::command()?;
-        deploy.args(["deploy", "--kind", kind]).arg(component).env("HYDRA_URL", address);
-        let ran = binary::run(&mut deploy)?;
-        ensure!(ran.code == Some(0), "{kind} was not deployed: {}", ran.stderr);
+/// Does it to all connections of one host. Since when all is right again.
+async fn break_connection(proxy: &Proxy, fault: Fault) -> Instant {
+    match fault {
+        Fault::Silence { way, span } => {
+            proxy.silence(way);
+            wait(span).await;
+        }
+        Fault::Unheard { span } => {
+            proxy.silence(Way::FromServer);
+            wait(span).await;
+            proxy.cut();
+        }
+        Fault::Slow { delay, span } => {
+            proxy.slow(delay);
+            wait(span).await;
+        }
+        Fault::Late { after } => proxy.delay_the_last(after),
+        _ => proxy.cut(),
+    }
+    proxy.open();
+    Instant::now()
+}
+
+/// Gives the buckets' streams another duplicate window. Hosts leave a stream as it is.
+async fn set_window(url: &str, window: Duration) -> Result<()> {
+    let context = jetstream::new(async_nats::connect(url).await?);
+    for bucket in 0..BUCKETS {
+        let stream = context.get_stream(format!("hydra_local_B_{bucket:02x}")).await?;
+        let config = stream::Config { duplicate_window: window, ..stream.cached_info().config.clone() };
+        context.update_stream(config).await?;
     }
     Ok(())
+}
+
+/// Lets time pass, and tells when it has. Not a wait for anything: how long it lasts is what a fault is about, or chance
+/// decides it.
+async fn wait(span: Duration) -> Instant {
+    let _ = tokio::time::timeout(span, pending::<()>()).await;
+    Instant::now()
 }

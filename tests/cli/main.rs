@@ -12,7 +12,7 @@ use hydra_tests::binary::{self, Ran};
 /// A port that nobody listens on: reserved, and refused at once on loopback.
 const NOBODY: &str = "http://127.0.0.1:1";
 
-const VERBS: [&str; 19] = [
+const VERBS: [&str; 20] = [
     "dev",
     "host",
     "new",
@@ -27,6 +27,7 @@ const VERBS: [&str; 19] = [
     "state",
     "tail",
     "dlq",
+    "source",
     "config",
     "store",
     "doctor",
@@ -96,6 +97,7 @@ fn when_no_host_answers_the_next_step_is_told() -> Result<()> {
         &["kind", "history", "counter"],
         &["rollback", "counter"],
         &["dlq", "ls"],
+        &["source", "ls"],
         &["dlq", "drop", "--all", "--yes"],
         &["tail"],
         &["bench"],

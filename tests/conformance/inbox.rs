@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use hydra::backend::{Error, Inbox};
+use hydra::backend::{Error, Inbox, Standing};
 use hydra::id::{BucketId, Epoch, Seq};
 
 use crate::world::{World, actor, append, append_many, message, next, next_ids, open, soon};
@@ -187,4 +187,37 @@ pub(crate) async fn an_unknown_bucket_is_closed(world: &mut World) {
     for (number, incarnation) in [(4, 1), (0, 2)] {
         assert!(is_closed(&backend.log.inbox(BucketId { number, incarnation }, Epoch(1)).await));
     }
+}
+
+pub(crate) async fn a_bucket_tells_what_is_not_acknowledged(world: &mut World) {
+    let (mut backend, alice) = (world.backend(), actor("alice"));
+    let bucket = backend.log.bucket_of(&alice);
+    assert_eq!(backend.log.standing(bucket).await.unwrap(), Standing { floor: Seq(0), waiting: None });
+    append_many(&backend, &alice, "m", 3).await;
+    assert_eq!(backend.log.standing(bucket).await.unwrap().waiting, Some(Seq(1)));
+    for (acknowledged, waiting) in [(2, Some(Seq(3))), (3, None)] {
+        let mut inbox = open(&backend, &alice, acknowledged).await;
+        while next(&mut inbox).await.seq < Seq(acknowledged) {}
+        inbox.ack(Seq(acknowledged)).await.unwrap();
+        drop(inbox);
+        backend = world.reopen().await;
+        assert_eq!(backend.log.standing(bucket).await.unwrap(), Standing { floor: Seq(acknowledged), waiting });
+    }
+    let unknown = BucketId { incarnation: bucket.incarnation + 1, ..bucket };
+    assert!(matches!(backend.log.standing(unknown).await, Err(Error::Closed)));
+}
+
+pub(crate) async fn an_incarnation_is_kept_and_never_goes_back(world: &mut World) {
+    let (backend, alice) = (world.backend(), actor("alice"));
+    append_many(&backend, &alice, "m", 2).await;
+    for (begun, told) in [(7, 7), (3, 7), (8, 8)] {
+        world.backend().log.begin_incarnation(begun).await.unwrap();
+        let backend = world.reopen().await;
+        assert!(backend.log.buckets().iter().all(|bucket| bucket.incarnation == told));
+        assert_eq!(backend.log.bucket_of(&alice).incarnation, told);
+    }
+    let backend = world.backend();
+    let first = BucketId { incarnation: 1, ..backend.log.bucket_of(&alice) };
+    assert!(is_closed(&backend.log.inbox(first, Epoch(1)).await));
+    assert_eq!(next_ids(&mut open(&backend, &alice, 1).await, 2).await, ["m0", "m1"], "no message is touched");
 }

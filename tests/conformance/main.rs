@@ -85,7 +85,9 @@ laws! {
         an_opening_below_a_settled_one_cannot_settle
         trimming_keeps_the_message_and_all_behind
         messages_go_to_their_own_bucket
-        an_unknown_bucket_is_closed;
+        an_unknown_bucket_is_closed
+        a_bucket_tells_what_is_not_acknowledged
+        an_incarnation_is_kept_and_never_goes_back;
     parked:
         parked_messages_are_read_by_actor_in_order
         a_parked_id_is_stored_once_within_the_window

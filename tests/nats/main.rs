@@ -14,9 +14,11 @@ mod foreign;
 mod host;
 mod hostile;
 mod mailboxes;
+mod moving;
 mod opening;
 mod provisioning;
 mod server;
+mod sources;
 mod tls;
 mod trouble;
 

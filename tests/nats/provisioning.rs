@@ -154,3 +154,21 @@ async fn what_is_larger_than_the_servers_payload_is_refused_with_its_limit() {
     assert!(matches!(put, Err(Error::TooLarge { limit: 65_536, .. })), "{put:?}");
     assert!(table.get("a").await.unwrap().is_none());
 }
+
+#[tokio::test]
+async fn a_system_that_lost_a_stream_is_refused_and_the_stream_not_made_anew() {
+    let server = NatsServer::start().unwrap();
+    open_with(&settings(&server)).await.unwrap().close().await;
+    let jetstream = jetstream(&server).await;
+    for lost in ["hydra_local_B_03", "hydra_local_PARKED", "KV_hydra_local_actors"] {
+        let config = jetstream.get_stream(lost).await.unwrap().cached_info().config.clone();
+        jetstream.delete_stream(lost).await.unwrap();
+        let error = open_with(&settings(&server)).await.err().unwrap().to_string();
+        assert!(error.contains(lost) && error.contains("nats stream restore"), "{error}");
+        assert!(jetstream.get_stream(lost).await.is_err(), "{lost} was made anew");
+        jetstream.create_stream(config).await.unwrap();
+    }
+    // What lives is told anew by whoever does.
+    jetstream.delete_stream("KV_hydra_local_liveness").await.unwrap();
+    open_with(&settings(&server)).await.unwrap();
+}

@@ -12,6 +12,7 @@ use hydra::id::Seq;
 use hydra::message::{Headers, Problem, Status};
 use hydra::names::MessageId;
 use hydra::wasm::Handled;
+use hydra_tests::faults::pass;
 use hydra_tests::scripted::{Rig, Scripted, actor, ask, broken, counter, reply, reply_to, request};
 
 async fn letters(rig: &Rig) -> Vec<DeadLetter> {
@@ -186,4 +187,27 @@ async fn a_first_copy_that_arrives_late_is_handled_while_history_is_complete_and
     rig.backend.log.append(vec![copy(&rig, committed)]).await.unwrap();
     assert_eq!(reply_to(&node.client(), "counter/x", "get", "").await, "4");
     assert_eq!(letters(&rig).await.first().map(|letter| letter.reason.clone()), Some("doubtful".into()));
+}
+
+/// An owner that is killed between storing a dead letter and noting so leaves it to the next one, who stores it again.
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_that_is_stored_twice_is_one() {
+    let rig = Rig::new().with("counter", counter());
+    let (node, _) = rig.start().await;
+    node.client().send(request("counter/a", "nonsense", "")).await.unwrap();
+    pass(Duration::from_secs(1)).await;
+    let stored = rig.backend.log.read(Queue::DeadLetters, None, Seq(0), 10).await.unwrap().remove(0);
+    pass(2 * DEDUPE_WINDOW).await;
+    let copy = NewMessage {
+        queue: Queue::DeadLetters,
+        to: stored.to.clone(),
+        id: stored.id.clone(),
+        committed: stored.committed,
+        headers: stored.headers.clone(),
+        body: stored.body.clone(),
+    };
+    assert!(!rig.backend.log.append(vec![copy]).await.unwrap()[0].duplicate);
+    assert_eq!(deadletter::list(&rig.backend, None, Seq(0), 10).await.unwrap().len(), 1);
+    assert!(deadletter::drop(&rig.backend, stored.id.as_str()).await.unwrap());
+    assert_eq!(rig.backend.log.read(Queue::DeadLetters, None, Seq(0), 10).await.unwrap(), []);
 }

@@ -70,6 +70,29 @@ async fn an_operator_does_not_wait_behind_a_stuck_message() {
     assert_eq!(letters.iter().map(|letter| letter.reason.as_str()).collect::<Vec<_>>(), ["skipped"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_repeat_of_a_skipped_message_is_not_handled_either() {
+    let broken = Arc::new(AtomicBool::new(true));
+    let rig = Rig::new().with("counter", fickle(broken.clone()));
+    let (node, _) = rig.start().await;
+    let client = node.client();
+    let keyed = || hydra::client::Request { key: Some("once".into()), ..request("counter/a", "add", "1") };
+    // A repeat that waits is no dead letter of its own: both could be replayed.
+    for _ in 0..2 {
+        assert_eq!(ask(&client, keyed()).await.status, Status::Suspended);
+    }
+    for _ in 0..2 {
+        assert_eq!(operate(&client, "counter/a", Operation::Skip).await, Status::Done);
+    }
+    broken.store(false, Ordering::Relaxed);
+    assert_eq!(operate(&client, "counter/a", Operation::Resume).await, Status::Done);
+    assert_eq!(ask(&client, keyed()).await.status, Status::HandlerFailed);
+    let letters = deadletter::list(&rig.backend, None, Seq(0), 10).await.unwrap();
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    deadletter::replay(&rig.backend, &client, &letters.first().unwrap().id).await.unwrap();
+    assert_eq!(reply_to(&client, "counter/a", "get", "").await, "1");
+}
+
 /// Counts, but says `retry` for ever to `retry`.
 fn stuck() -> Arc<dyn Handler> {
     let inner = counter();

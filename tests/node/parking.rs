@@ -5,13 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hydra::backend::Backend;
+use hydra::backend::{Backend, Expect};
 use hydra::client::{Asked, Operation};
 use hydra::deadletter;
 use hydra::effects::{Fault, Outcome, StateChange};
 use hydra::id::{ActorId, Epoch, Seq};
-use hydra::message::{Problem, Status};
+use hydra::message::{Headers, Problem, Status};
+use hydra::node::Node;
 use hydra::wasm::{Handled, Input};
+use hydra_tests::faults::{Faults, Rule};
+use hydra_tests::link::Link;
 use hydra_tests::scripted::{Rig, Scripted, actor, ask, counter, ok, reply_to, request, sending};
 
 /// Longer than an actor may hold up its bucket.
@@ -31,7 +34,8 @@ fn listing(input: &Input<'_>) -> Handled {
 fn held(held: Arc<AtomicBool>) -> Arc<Scripted> {
     Scripted::new(move |input| {
         if input.message.subject.as_str() == "hold" && held.load(Ordering::Relaxed) {
-            return Handled::fault(Fault::Host(Problem::new("busy", "not yet")));
+            let problem = Problem::new("busy", "not yet");
+            return Handled::fault(Fault::Retry { problem, after: Some(Duration::from_millis(900)) });
         }
         listing(input)
     })
@@ -46,13 +50,13 @@ async fn pass(span: Duration) {
     }
 }
 
-async fn send(node: &hydra::node::Node, to: &ActorId, numbers: std::ops::Range<u32>) {
+async fn send(node: &Node, to: &ActorId, numbers: std::ops::Range<u32>) {
     for number in numbers {
         node.client().send(request(&to.to_string(), "put", &number.to_string())).await.unwrap();
     }
 }
 
-async fn operate(node: &hydra::node::Node, to: &ActorId, operation: Operation) -> Status {
+async fn operate(node: &Node, to: &ActorId, operation: Operation) -> Status {
     match node.client().operate(to.clone(), operation, LONG).await.unwrap() {
         Asked::Answered(answer) => answer.status,
         Asked::TimedOut(_) => panic!("an operator is always answered"),
@@ -181,4 +185,86 @@ async fn a_dead_letter_that_was_dropped_does_not_come_again_after_a_crash() {
     let (node, _) = rig.start().await;
     assert_eq!(reply_to(&node.client(), &other.to_string(), "add", "1").await, "1");
     assert_eq!(deadletter::list(&rig.backend, None, Seq(0), 10).await.unwrap(), []);
+}
+
+/// A host that serves everything, until another one takes it all up, and again once that one is gone: with everything
+/// in memory that it knew before.
+async fn taken_away_and_back(before: impl AsyncFnOnce(&Node), meanwhile: impl AsyncFnOnce(&Node)) -> (Rig, Node) {
+    let mut rig = Rig::new().with("list", Scripted::new(listing)).with("counter", counter());
+    rig.backend.exclusive = false;
+    let (first, _) = rig.start().await;
+    before(&first).await;
+    pass(Duration::from_secs(1)).await;
+    // One that takes up everything at once does not say that it lives: that is done for it.
+    rig.backend.exclusive = true;
+    let (second, _) = rig.start().await;
+    let row = rig.backend.actors.get("own.00").await.unwrap().unwrap();
+    let owner: serde_json::Value = serde_json::from_slice(&row.value).unwrap();
+    let alive = format!("node.{}.{}", owner["node"].as_str().unwrap(), owner["boot"].as_str().unwrap());
+    let told = Bytes::from_static(br#"{"oldest":null}"#);
+    rig.backend.liveness.put(&alive, told, Headers::default(), Expect::Any, None).await.unwrap();
+    meanwhile(&second).await;
+    second.kill();
+    rig.backend.liveness.delete(&alive, Expect::Any).await.unwrap();
+    pass(2 * LONG).await;
+    (rig, first)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_host_parked_is_not_taken_for_copies() {
+    let to = actor("list/a");
+    let before = async |node: &Node| drop(ask(&node.client(), request("list/a", "put", "0")).await);
+    let meanwhile = async |node: &Node| {
+        assert_eq!(operate(node, &to, Operation::Suspend).await, Status::Done);
+        send(node, &to, 1..30).await;
+        pass(LONG).await;
+    };
+    let (rig, node) = taken_away_and_back(before, meanwhile).await;
+    assert_eq!(rig.record(&to).await.parked.map(|parked| parked.count), Some(29));
+    assert_eq!(operate(&node, &to, Operation::Resume).await, Status::Done);
+    assert_eq!(reply_to(&node.client(), "list/a", "get", "").await, numbers(0..30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_that_another_host_resumed_is_not_taken_for_suspended() {
+    let to = actor("list/a");
+    let before = async |node: &Node| {
+        ask(&node.client(), request("list/a", "put", "0")).await;
+        assert_eq!(operate(node, &to, Operation::Suspend).await, Status::Done);
+    };
+    let meanwhile = async |node: &Node| {
+        assert_eq!(operate(node, &to, Operation::Resume).await, Status::Done);
+        ask(&node.client(), request("list/a", "put", "1")).await;
+    };
+    let (_rig, node) = taken_away_and_back(before, meanwhile).await;
+    assert_eq!(reply_to(&node.client(), "list/a", "get", "").await, numbers(0..2));
+}
+
+/// Two hosts believe that they own a bucket: the first never hears that the second has taken it up.
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_owner_parks_after_a_claim_is_handled_by_the_next() {
+    let is_held = Arc::new(AtomicBool::new(true));
+    let mut rig = Rig::new().with("list", held(is_held.clone())).with("counter", counter());
+    let (store, to) = (rig.backend.clone(), actor("list/a"));
+    let faults = Faults::new(store.clone(), 1, Some(Rule::Claim));
+    let links = [1, 2].map(|name| Link::new(&faults, name, 0));
+    rig.backend = links[0].backend();
+    let (first, _) = rig.start().await;
+    rig.backend = links[1].backend();
+    let (second, _) = rig.start().await;
+    pass(LONG).await;
+    // It is handled as soon as it can be, before the second host has waited long enough to park it.
+    first.client().send(request("list/a", "hold", "1")).await.unwrap();
+    links[0].cut_off_from_liveness(LONG * 10);
+    let bucket = store.log.bucket_of(&to);
+    while rig.record(&to).await.parked.is_none() {
+        pass(Duration::from_millis(50)).await;
+    }
+    assert!(second.serves().contains(&bucket) && first.serves().contains(&bucket), "both believe that it is theirs");
+    links[0].die();
+    first.kill();
+    is_held.store(false, Ordering::Relaxed);
+    pass(LONG).await;
+    let record = rig.record(&to).await;
+    assert_eq!((record.parked, record.state.as_deref()), (None, Some(&b"1 "[..])));
 }

@@ -2,16 +2,22 @@
 //! shows in its state; what it does is a function of the message, so that the oracle can foretell it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use async_trait::async_trait;
 use fastrand::Rng;
+use hydra::digest::Digest;
 use hydra::effects::{Fault, Outcome, Payload, StateChange};
 use hydra::id::ActorId;
+use hydra::manifest::Manifest;
 use hydra::message::{Headers, Problem};
-use hydra::wasm::{Handled, Input};
-use hydra_tests::scripted::{Scripted, actor, broken, ok, sending};
+use hydra::wasm::{Handled, Handler, Input, Instance};
+use hydra_tests::faults::pass;
+use hydra_tests::scripted::{actor, broken, ok, sending};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 /// Actors that pass chains of messages on, and delete themselves now and then.
 pub(crate) const HOPS: usize = 7;
@@ -21,8 +27,17 @@ pub(crate) const ACCOUNTS: usize = 5;
 pub(crate) const COUNTERS: usize = 3;
 /// What every account has at first.
 pub(crate) const OPENED: i64 = 100;
-/// Codes of the problems that guests end messages with: the only ones, but for `doubtful`, that may be found.
-pub(crate) const EXPECTED_ENDS: [&str; 4] = ["insufficient", "refused", "failed", "trap"];
+
+/// The reason with which a message may become a dead letter by what its receiver does.
+pub(crate) fn foreseen_end(subject: &str) -> Option<&'static str> {
+    match subject {
+        "transfer" => Some("insufficient"),
+        "refuse" => Some("refused"),
+        "fail" => Some("failed"),
+        "break" => Some("trap"),
+        _ => None,
+    }
+}
 
 /// The state of every actor here.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -62,18 +77,111 @@ pub(crate) fn passes_on(body: &str) -> Vec<Outgoing> {
     let count = if depth == 0 { 0 } else { [0, 1, 1, 2, 3][random.usize(..5)] };
     let next = |index: usize| {
         let to = actor(&format!("hop/{}", random.usize(..HOPS)));
-        let subject = ["hop", "hop", "hop", "hop", "retry", "trap", "forget"][random.usize(..7)];
+        let subject = ["hop", "hop", "hop", "hop", "slow", "retry", "trap", "forget"][random.usize(..8)];
         (to, subject.to_owned(), format!("{uid}.{index} {}", depth - 1))
     };
     (0..count).map(next).collect()
 }
 
-/// The handler of all kinds. `turns` counts.
-pub(crate) fn handler(turns: Arc<AtomicUsize>) -> Arc<Scripted> {
-    Scripted::new(move |input| {
-        turns.fetch_add(1, Ordering::Relaxed);
-        handle(input)
-    })
+/// The code of all kinds.
+pub(crate) struct Guests {
+    /// Turns that were run.
+    pub(crate) turns: AtomicUsize,
+    /// Some messages take seconds.
+    is_slow: bool,
+    outages: Mutex<Vec<Outage>>,
+    manifest: Manifest,
+}
+
+/// For some time, certain actors can handle nothing.
+#[derive(Debug, Clone)]
+pub(crate) struct Outage {
+    /// Whose: an actor's name, or the beginning of several.
+    pub(crate) whose: String,
+    /// How each try ends.
+    pub(crate) how: How,
+    /// When it is over.
+    pub(crate) until: Instant,
+}
+
+/// How a turn ends that cannot be handled now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum How {
+    /// The host has no code for it.
+    Host,
+    /// The guest asks to try again.
+    Retry,
+    /// The guest asks for a human.
+    Suspend,
+}
+
+impl Guests {
+    /// Code that handles everything.
+    pub(crate) fn new(is_slow: bool) -> Arc<Self> {
+        let (turns, outages) = (AtomicUsize::new(0), Mutex::default());
+        Arc::new(Self { turns, is_slow, outages, manifest: Manifest::default() })
+    }
+
+    /// Has some actors handle nothing for a while.
+    pub(crate) fn fail(&self, outage: Outage) {
+        let mut outages = self.outages.lock().expect("outages");
+        outages.retain(|outage| outage.until > Instant::now());
+        outages.push(outage);
+    }
+
+    /// Everything can be handled again.
+    pub(crate) fn mend(&self) {
+        self.outages.lock().expect("outages").clear();
+    }
+
+    fn outage(&self, of: &ActorId) -> Option<Fault> {
+        let (name, outages) = (of.to_string(), self.outages.lock().expect("outages"));
+        let outage = outages.iter().find(|one| one.until > Instant::now() && name.starts_with(&one.whose))?;
+        let problem = Problem::new("out", "not now");
+        Some(match outage.how {
+            How::Host => Fault::Host(problem),
+            How::Retry => Fault::Retry { problem, after: Some(Duration::from_secs(2)) },
+            How::Suspend => Fault::Suspend(problem),
+        })
+    }
+
+    /// Takes as long as this message takes.
+    async fn work(&self, input: &Input<'_>) {
+        // A real guest takes time: others get their turn meanwhile.
+        tokio::task::yield_now().await;
+        if self.is_slow && input.message.subject.as_str() == "slow" {
+            let longest = [10, 100, 1_000, 7_000][input.message.body.len() % 4];
+            pass(Duration::from_millis(longest)).await;
+        }
+    }
+}
+
+/// The guests as a kind's handler.
+#[derive(Clone)]
+pub(crate) struct Code(pub(crate) Arc<Guests>);
+
+#[async_trait]
+impl Handler for Code {
+    fn version(&self) -> Digest {
+        Digest::of(b"simulated")
+    }
+
+    fn manifest(&self) -> &Manifest {
+        &self.0.manifest
+    }
+
+    async fn instance(&self, _: &ActorId) -> Result<Box<dyn Instance>, Fault> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+#[async_trait]
+impl Instance for Code {
+    async fn handle(&mut self, input: Input<'_>) -> Handled {
+        self.0.turns.fetch_add(1, Ordering::Relaxed);
+        self.0.work(&input).await;
+        self.0.outage(&input.message.to).map_or_else(|| handle(&input), Handled::fault)
+    }
 }
 
 fn handle(input: &Input<'_>) -> Handled {
@@ -83,7 +191,7 @@ fn handle(input: &Input<'_>) -> Handled {
     let mut outgoing = Vec::new();
     let fault = |code: &str| Handled::fault(Fault::Refuse(Problem::new(code, "as the script says")));
     match input.message.subject.as_str() {
-        "hop" | "add" => outgoing = passes_on(&body),
+        "hop" | "add" | "slow" => outgoing = passes_on(&body),
         "retry" if input.attempt <= 3 => {
             return Handled::fault(Fault::Retry { problem: Problem::new("busy", "not yet"), after: None });
         }

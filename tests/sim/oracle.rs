@@ -6,14 +6,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use hydra::backend::Backend;
 use hydra::deadletter::{self, DeadLetter};
 use hydra::id::{ActorId, Cursor, Seq};
-use hydra::record::{self, Record};
+use hydra::message::Status;
+use hydra::record::Record;
 use hydra_tests::scripted::actor;
 use hydra_tests::witness::{Arrival, Witness};
 
-use super::guests::{ACCOUNTS, EXPECTED_ENDS, Told, passes_on};
+use super::guests::{ACCOUNTS, Told, foreseen_end, passes_on};
+use super::operators::{Operated, record};
+use super::scenario::Step;
+use super::world::World;
 
 /// More dead letters than any simulation makes.
 const LETTERS_MAX: usize = 100_000;
+/// Instead of its reason: the dead letter is gone, and its message is in the mailbox again.
+const REPLAYED: &str = "replayed";
+/// Instead of its reason: its message may be in the mailbox again.
+const REPLAY_BEGUN: &str = "replay begun";
 
 /// How a message from outside ended for its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,33 +39,38 @@ pub(crate) enum Ending {
 /// What is left when everything is quiet.
 pub(crate) struct Found<'a> {
     witness: &'a Witness,
+    /// The dead letters that are there, and those that an operator took.
     letters: Vec<DeadLetter>,
+    /// Those that were put into their mailboxes again, by name, and how far that went.
+    replayed: BTreeMap<String, &'static str>,
     /// What each actor was told, in order.
     told: BTreeMap<ActorId, Vec<String>>,
+    records: BTreeMap<ActorId, Record>,
     states: BTreeMap<ActorId, Told>,
     complaints: Vec<String>,
 }
 
-/// The rules that were broken. `endings`: what senders outside were told, by the name of the message.
-pub(crate) async fn check(
-    store: &Backend,
-    witness: &Witness,
-    endings: &BTreeMap<(ActorId, String), Ending>,
-) -> Vec<String> {
-    let letters = deadletter::list(store, None, Seq(0), LETTERS_MAX).await.expect("dead letters");
+/// The rules that were broken.
+pub(crate) async fn check(world: &World, witness: &Witness) -> Vec<String> {
+    let letters = deadletter::list(&world.store, None, Seq(0), LETTERS_MAX).await.expect("dead letters");
     let mut found = Found {
         witness,
         letters,
+        replayed: BTreeMap::new(),
         told: BTreeMap::new(),
+        records: BTreeMap::new(),
         states: BTreeMap::new(),
         complaints: witness.complaints.clone(),
     };
-    found.read(store).await;
+    found.read(&world.store).await;
+    found.check_taken(world);
     found.check_actors();
     found.check_chains();
+    found.check_letters(world);
     found.check_money();
     found.check_senders();
-    found.check_endings(endings);
+    found.check_endings(&world.endings.lock().expect("endings"));
+    found.check_operations(&world.operated.lock().expect("operations"));
     found.complaints
 }
 
@@ -72,15 +85,17 @@ fn is_refused(arrival: &Arrival) -> bool {
 
 impl Found<'_> {
     async fn read(&mut self, store: &Backend) {
-        for to in self.witness.arrivals.keys() {
-            let row = store.actors.get(&record::key(to)).await.expect("a row");
-            let record = row.map_or_else(Record::default, |row| Record::decode(&row).expect("a record"));
+        for to in self.witness.arrivals.keys().chain(self.witness.operations.keys()) {
+            let record = record(store, to).await;
             self.states.insert(to.clone(), Told::read(record.state.as_deref()));
+            self.records.insert(to.clone(), record);
         }
         for (to, told) in &self.states {
             let ledger = self.states.get(&actor(&format!("ledger/{}-{}", to.kind(), to.id())));
-            let archived = ledger.into_iter().flat_map(|ledger| &ledger.archive);
-            self.told.insert(to.clone(), archived.chain(&told.journal).cloned().collect());
+            let archived = ledger.into_iter().flat_map(|ledger| ledger.archive.clone());
+            let replaced = self.witness.replaced.get(to).into_iter().flatten();
+            let replaced = replaced.flat_map(|state| Told::read(Some(state)).journal);
+            self.told.insert(to.clone(), archived.chain(replaced).chain(told.journal.clone()).collect());
         }
     }
 
@@ -101,14 +116,19 @@ impl Found<'_> {
                 let copies: Vec<(&Seq, &Arrival)> = copies.collect();
                 let buried = copies.iter().filter_map(|(seq, _)| dead.get(seq));
                 let ends: Vec<&str> = buried.copied().collect();
+                let may_end = |end: &&str| ["doubtful", REPLAYED, REPLAY_BEGUN].contains(end);
                 let times = told.iter().filter(|told| told == name).count();
                 match times {
-                    0 if ends.is_empty() && !copies.iter().all(|(_, copy)| is_refused(copy)) => {
+                    0 if ends.iter().all(|end| *end == REPLAYED)
+                        && !copies.iter().all(|(_, copy)| is_refused(copy)) =>
+                    {
                         complaints.push(format!("lost: {to} was never told {name}: {copies:?}"))
                     }
                     0 => {}
-                    1 if ends.iter().all(|end| *end == "doubtful") => {
-                        let alive = copies.iter().find(|(seq, _)| !dead.contains_key(seq));
+                    1 if ends.iter().all(may_end) => {
+                        // Of one that was replayed several copies may wait, under one key.
+                        let is_certain = ends.iter().all(|end| *end == "doubtful");
+                        let alive = copies.iter().find(|(seq, _)| is_certain && !dead.contains_key(seq));
                         places.extend(alive.map(|(seq, _)| ((**name).to_owned(), **seq)));
                     }
                     1 => {
@@ -129,10 +149,13 @@ impl Found<'_> {
     }
 
     /// Reasons of an actor's dead letters, by the place of the message.
-    fn dead_of(&self, to: &ActorId) -> BTreeMap<Seq, &str> {
+    fn dead_of<'a>(&'a self, to: &ActorId) -> BTreeMap<Seq, &'a str> {
         let letters = self.letters.iter().filter(|letter| letter.actor == *to);
-        let place = |letter: &DeadLetter| letter.id.parse::<Cursor>().expect("a place").seq;
-        letters.map(|letter| (place(letter), letter.reason.as_str())).collect()
+        let told = |letter: &'a DeadLetter| {
+            let place: Cursor = letter.id.parse().expect("a place");
+            (place.seq, self.replayed.get(&letter.id).copied().unwrap_or(letter.reason.as_str()))
+        };
+        letters.map(told).collect()
     }
 
     /// What was handled has sent on what it had to, and nobody else did.
@@ -150,7 +173,7 @@ impl Found<'_> {
                 if let Some((parent, _)) = name.rsplit_once('.').filter(|(parent, _)| !told.contains(parent)) {
                     complaints.push(format!("doubled: {to} got {name}, though {parent} was never handled"));
                 }
-                let passes = ["hop", "add", "retry", "trap"].contains(&arrival.subject.as_str());
+                let passes = ["hop", "add", "slow", "retry", "trap"].contains(&arrival.subject.as_str());
                 if !passes || !self.told[to].iter().any(|told| told == name) {
                     continue;
                 }
@@ -159,11 +182,76 @@ impl Found<'_> {
                 complaints.extend(lost.map(|(to, _, body)| format!("lost: {body} never came to {to}")));
             }
         }
-        let reason = |letter: &&DeadLetter| !EXPECTED_ENDS.contains(&letter.reason.as_str());
-        for letter in self.letters.iter().filter(reason) {
+        self.complaints.extend(complaints);
+    }
+
+    /// What an operator took does not come again, and counts as what it was.
+    fn check_taken(&mut self, world: &World) {
+        let left: BTreeSet<String> = self.letters.iter().map(|letter| letter.id.clone()).collect();
+        let (mut back, mut gone) = (Vec::new(), Vec::new());
+        let all = world.letters.taken();
+        for taken in &all {
+            match left.contains(&taken.letter.id) {
+                // A replay may have ended between its two steps.
+                true if taken.is_replayed => {}
+                true => back.push(taken.letter.id.clone()),
+                false => gone.push(taken.letter.clone()),
+            }
+        }
+        if !back.is_empty() && !world.plan.has_late_copies() {
+            self.complain(format!("doubled: dead letters that were dropped came again: {back:?}"));
+        }
+        let replayed = all.iter().filter(|taken| taken.is_replayed).map(|taken| &taken.letter.id);
+        let far = |id: &String| (id.clone(), if left.contains(id) { REPLAY_BEGUN } else { REPLAYED });
+        self.replayed = replayed.map(far).collect();
+        self.letters.extend(gone);
+    }
+
+    /// Every dead letter has a cause: what its receiver does with such a message, an operator, or trimmed history.
+    fn check_letters(&mut self, world: &World) {
+        let mut skipped: BTreeMap<&ActorId, BTreeSet<&str>> = BTreeMap::new();
+        let mut complaints = Vec::new();
+        for letter in &self.letters {
             let place: Cursor = letter.id.parse().expect("a place");
-            if letter.reason != "doubtful" || !self.witness.trimmed.contains_key(&place.bucket) {
+            let is_foreseen = match letter.reason.as_str() {
+                "doubtful" => world.plan.has_late_copies() && self.witness.trimmed.contains_key(&place.bucket),
+                "skipped" => {
+                    skipped.entry(&letter.actor).or_default().insert(&letter.id);
+                    true
+                }
+                // Its tries were used up while its actor could handle nothing.
+                "out" => world.plan.steps.iter().any(|(step, _)| *step == Step::Outage),
+                reason => foreseen_end(&letter.subject) == Some(reason),
+            };
+            if !is_foreseen {
                 complaints.push(format!("dead letter without cause: {letter:?}"));
+            }
+        }
+        for (of, letters) in skipped {
+            let skips = self.operations(of).filter(|operation| operation.subject == "operator:skip");
+            let skips: BTreeSet<&str> = skips.map(|operation| operation.id.as_str()).collect();
+            if letters.len() > skips.len() {
+                complaints.push(format!("doubled: {of} had {letters:?} skipped by {skips:?}"));
+            }
+        }
+        self.complaints.extend(complaints);
+    }
+
+    fn operations(&self, of: &ActorId) -> impl Iterator<Item = &Arrival> {
+        self.witness.operations.get(of).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// What an operator was told is done has been applied.
+    fn check_operations(&mut self, operated: &[Operated]) {
+        let mut complaints = Vec::new();
+        for (of, id, status) in operated.iter().filter(|(_, _, status)| *status == Status::Done) {
+            let applied = self.records.get(of).and_then(|record| record.operator).map(|position| position.seq);
+            let arrivals = self.witness.operations.get(of).into_iter().flatten();
+            let first = arrivals.filter(|(_, operation)| operation.id == *id).map(|(seq, _)| *seq).next();
+            if first.is_none() || first > applied {
+                complaints.push(format!(
+                    "lost: {id} for {of} was answered {status:?}, stands at {first:?}, {applied:?} is applied"
+                ));
             }
         }
         self.complaints.extend(complaints);
@@ -191,7 +279,9 @@ impl Found<'_> {
         for (to, arrivals) in &self.witness.arrivals {
             let mut latest: BTreeMap<&str, (Cursor, usize)> = BTreeMap::new();
             let mut seen = BTreeSet::new();
-            for arrival in arrivals.values().filter(|arrival| seen.insert(&arrival.id)) {
+            // A dead letter that is replayed comes from outside, under its first sender's name.
+            let is_sent = |arrival: &&Arrival| !arrival.id.starts_with("in:");
+            for arrival in arrivals.values().filter(is_sent).filter(|arrival| seen.insert(&arrival.id)) {
                 let Some(sender) = &arrival.sender else { continue };
                 let place = arrival.id.rsplit_once(':').and_then(|(commit, index)| {
                     let commit = commit.strip_prefix(sender)?.strip_prefix(':')?;
@@ -212,10 +302,14 @@ impl Found<'_> {
             let arrivals = self.witness.arrivals.get(to);
             let has_come = arrivals.is_some_and(|all| all.values().any(|arrival| uid(&arrival.body) == name));
             let handled = self.told.get(to).is_some_and(|told| told.contains(name));
+            let dead = self.dead_of(to);
+            let copies = arrivals.into_iter().flatten().filter(|(_, arrival)| uid(&arrival.body) == name);
+            let is_replayed =
+                copies.filter_map(|(seq, _)| dead.get(seq)).any(|end| [REPLAYED, REPLAY_BEGUN].contains(end));
             let is_true = match ending {
                 Ending::Accepted => has_come,
                 Ending::Handled => handled,
-                Ending::NotHandled => !handled,
+                Ending::NotHandled => !handled || is_replayed,
                 Ending::Unknown => true,
             };
             if !is_true {

@@ -70,3 +70,18 @@ fn a_claim_that_begins_behind_unfinished_messages_is_found() {
 fn an_acknowledgement_ahead_of_the_work_is_found() {
     is_found(Rule::Watermark, Scenario::Crashes, &["lost"]);
 }
+
+#[test]
+fn a_host_that_never_reads_again_who_owns_a_bucket_is_found() {
+    is_found(Rule::Claim, Scenario::Takeovers, &["does not settle"]);
+}
+
+#[test]
+fn a_parked_message_handled_again_behind_its_position_is_found() {
+    is_found(Rule::ParkedPosition, Scenario::Parking, &["doubled", "goes back"]);
+}
+
+#[test]
+fn parked_messages_out_of_their_order_are_found() {
+    is_found(Rule::ParkedOrder, Scenario::Parking, &["lost", "order"]);
+}

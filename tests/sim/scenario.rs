@@ -7,10 +7,12 @@ use hydra_tests::faults::Rates;
 /// A kind of bad day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scenario {
-    /// Hosts are killed at any moment; the next goes on.
+    /// Hosts are killed at any call, one at a time or all at once; the next goes on.
     Crashes,
-    /// Hosts take up buckets that others still believe they own.
+    /// Hosts that live are taken for gone, and others take up their buckets.
     Takeovers,
+    /// Hosts are cut off from the store for up to two minutes, and come back with what they had sent.
+    Cuts,
     /// Answers are lost, calls fail, appends are cut short.
     LostAnswers,
     /// Hosts stand still for up to a minute and go on.
@@ -19,75 +21,146 @@ pub(crate) enum Scenario {
     LateCopies,
     /// History is trimmed away below late copies.
     Trimming,
+    /// Actors cannot handle anything for a while, are slow or suspended: their messages are parked.
+    Parking,
     /// All of it.
     Everything,
 }
 
-/// All of them, in the order in which seeds choose.
-pub(crate) const ALL: [Scenario; 7] = [
+/// All of them.
+pub(crate) const ALL: [Scenario; 9] = [
     Scenario::Crashes,
     Scenario::Takeovers,
+    Scenario::Cuts,
     Scenario::LostAnswers,
     Scenario::Pauses,
     Scenario::LateCopies,
     Scenario::Trimming,
+    Scenario::Parking,
     Scenario::Everything,
 ];
 
-/// How often what happens: thousandths of the calls for `rates`, of the driver's steps for the rest.
+/// One thing that the driver does to the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A host is killed, mostly at one of its next calls, or drained; and another started.
+    Crash,
+    /// All hosts are killed, and one is started seconds or minutes later.
+    Blackout,
+    /// Another host is started beside.
+    Join,
+    /// A host stands still.
+    Pause,
+    /// A host is cut off from everything.
+    Cut,
+    /// Hosts that live are not seen: their rows end early, are forgotten, cannot be written or read.
+    Unseen,
+    /// Time jumps beyond the duplicate window.
+    Jump,
+    /// Time passes beyond the retention.
+    Retention,
+    /// Some actors cannot handle anything for a while.
+    Outage,
+    /// An operator acts on actors.
+    Operate,
+}
+
+/// All that the driver does, with its rates in the scenario that has all of it.
+const ALL_STEPS: [(Step, u32); 10] = [
+    (Step::Crash, 20),
+    (Step::Blackout, 3),
+    (Step::Join, 15),
+    (Step::Pause, 10),
+    (Step::Cut, 10),
+    (Step::Unseen, 10),
+    (Step::Jump, 10),
+    (Step::Retention, 5),
+    (Step::Outage, 20),
+    (Step::Operate, 20),
+];
+
+/// How often what happens.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
+    /// In thousandths of the calls.
     pub(crate) rates: Rates,
-    /// A host is killed, and another started.
-    pub(crate) crash: u32,
-    /// Another host is started beside.
-    pub(crate) takeover: u32,
-    /// A host stands still.
-    pub(crate) pause: u32,
-    /// Time jumps beyond the duplicate window.
-    pub(crate) jump: u32,
-    /// Time passes beyond the retention.
-    pub(crate) retention: u32,
+    /// In thousandths of the driver's steps; the rest sends messages.
+    pub(crate) steps: &'static [(Step, u32)],
     /// Hosts estimate the log's time wrong by up to this much, in milliseconds.
     pub(crate) offset_ms: i64,
+    /// Some messages take seconds to handle.
+    pub(crate) is_slow: bool,
+}
+
+impl Plan {
+    /// Whether copies may come so late that nobody can tell whether they are.
+    pub(crate) fn has_late_copies(&self) -> bool {
+        let surfaces = [Step::Pause, Step::Cut];
+        self.rates.late + self.rates.copies > 0 || self.steps.iter().any(|(step, _)| surfaces.contains(step))
+    }
 }
 
 impl Scenario {
     /// What happens in it.
     pub(crate) fn plan(self) -> Plan {
-        let calm = Plan {
-            rates: Rates { slow: 200, ..Rates::default() },
-            crash: 0,
-            takeover: 0,
-            pause: 0,
-            jump: 0,
-            retention: 0,
-            offset_ms: 0,
-        };
-        let rates = calm.rates;
+        use Step::{Blackout, Crash, Cut, Join, Jump, Operate, Outage, Pause, Retention, Unseen};
+        let rates = Rates { slow: 200, ..Rates::default() };
+        let calm = Plan { rates, steps: &[], offset_ms: 0, is_slow: false };
         match self {
-            Self::Crashes => Plan { crash: 60, jump: 15, rates: Rates { lost: 5, ..rates }, ..calm },
-            Self::Takeovers => Plan { takeover: 60, crash: 10, pause: 20, offset_ms: 4_000, ..calm },
-            Self::LostAnswers => {
-                Plan { rates: Rates { unavailable: 40, lost: 60, partial: 60, late: 20, ..rates }, crash: 10, ..calm }
+            Self::Crashes => {
+                let steps = &[(Crash, 60), (Blackout, 8), (Join, 10), (Jump, 15)];
+                Plan { rates: Rates { lost: 5, ..rates }, steps, ..calm }
             }
-            Self::Pauses => Plan { pause: 50, takeover: 30, rates: Rates { stale: 50, lost: 20, ..rates }, ..calm },
+            Self::Takeovers => {
+                let rates = Rates { lost: 5, late_news: 500, ..rates };
+                Plan { rates, steps: &[(Unseen, 60), (Join, 40), (Crash, 10), (Pause, 10)], offset_ms: 4_000, ..calm }
+            }
+            Self::Cuts => {
+                let rates = Rates { lost: 5, late_news: 300, ..rates };
+                Plan { rates, steps: &[(Cut, 50), (Join, 30), (Unseen, 10), (Crash, 5)], ..calm }
+            }
+            Self::LostAnswers => {
+                let rates = Rates { unavailable: 40, lost: 60, partial: 60, late: 20, ..rates };
+                Plan { rates, steps: &[(Crash, 10), (Join, 10)], ..calm }
+            }
+            Self::Pauses => {
+                let rates = Rates { stale: 50, lost: 20, late_news: 300, ..rates };
+                Plan { rates, steps: &[(Pause, 50), (Join, 30), (Crash, 5), (Unseen, 5)], ..calm }
+            }
             Self::LateCopies => {
                 let rates = Rates { copies: 150, late: 40, lost: 20, ..rates };
-                Plan { rates, jump: 40, crash: 10, offset_ms: 4_000, ..calm }
+                Plan { rates, steps: &[(Jump, 40), (Crash, 10), (Join, 5)], offset_ms: 4_000, ..calm }
             }
             Self::Trimming => {
                 let rates = Rates { copies: 100, late: 20, ..rates };
-                Plan { rates, retention: 25, takeover: 10, pause: 10, ..calm }
+                Plan { rates, steps: &[(Retention, 25), (Blackout, 6), (Join, 10), (Pause, 10), (Unseen, 5)], ..calm }
+            }
+            Self::Parking => {
+                let steps = &[
+                    (Outage, 50),
+                    (Operate, 60),
+                    (Crash, 25),
+                    (Join, 10),
+                    (Blackout, 12),
+                    (Unseen, 5),
+                    (Retention, 8),
+                ];
+                Plan { rates: Rates { lost: 5, partial: 10, ..rates }, steps, is_slow: true, ..calm }
             }
             Self::Everything => Plan {
-                rates: Rates { unavailable: 20, lost: 20, late: 10, partial: 30, slow: 200, stale: 30, copies: 40 },
-                crash: 20,
-                takeover: 20,
-                pause: 20,
-                jump: 10,
-                retention: 5,
+                rates: Rates {
+                    unavailable: 20,
+                    lost: 20,
+                    late: 10,
+                    partial: 30,
+                    slow: 200,
+                    stale: 30,
+                    copies: 40,
+                    late_news: 200,
+                },
+                steps: &ALL_STEPS,
                 offset_ms: 4_000,
+                is_slow: true,
             },
         }
     }

@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use fastrand::Rng;
-use hydra::backend::{Appended, Backend, Entry, Error, NewMessage, Queue};
+use hydra::backend::{Appended, Backend, Entry, Error, Expect, NewMessage, Queue};
 use hydra::clock::Time;
+use hydra::id::Seq;
 use hydra::names::MessageId;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::witness::Witness;
@@ -32,6 +34,8 @@ pub struct Rates {
     pub stale: u32,
     /// A copy of an appended message comes again, seconds or minutes later.
     pub copies: u32,
+    /// A node hears seconds late that another took its bucket up: of so many thousand take-overs.
+    pub late_news: u32,
 }
 
 /// A rule of the protocol, switched off to see that its absence is found.
@@ -57,6 +61,13 @@ pub enum Rule {
     Floor,
     /// Only what is done is acknowledged.
     Watermark,
+    /// Whoever is refused a write, or has time, reads again who owns the bucket. (That its inbox is closed is not heard
+    /// either, or that alone would tell.)
+    Claim,
+    /// What is at or before the record's position in the parked queue is done.
+    ParkedPosition,
+    /// Messages are parked one after the other.
+    ParkedOrder,
 }
 
 /// What all nodes of one simulation share: the store, the choices, the witness.
@@ -69,6 +80,8 @@ pub struct Faults {
     /// What rows were before, for stale reads.
     pub(crate) earlier: Mutex<BTreeMap<String, Vec<Entry>>>,
     ids: Mutex<BTreeSet<MessageId>>,
+    /// Until when the rows of living nodes end before they should.
+    early_until: Mutex<Option<Instant>>,
     /// What is on its way to the store, whether or not anybody still waits for it.
     pub surfacing: TaskTracker,
 }
@@ -92,6 +105,7 @@ impl Faults {
             witness: Mutex::default(),
             earlier: Mutex::default(),
             ids: Mutex::default(),
+            early_until: Mutex::default(),
             surfacing: TaskTracker::new(),
         })
     }
@@ -142,6 +156,33 @@ impl Faults {
         }
     }
 
+    /// What happens to a call that changes something, if its node is cut off for so long.
+    pub(crate) fn fate_of_change(&self, cut: Option<Duration>) -> Fate {
+        match (self.fate(), cut) {
+            (fate, None) => fate,
+            // What a client has buffered goes out when its connection is back, whether or not anybody still waits.
+            (_, Some(span)) if self.draw(Rng::bool) => Fate::Late(span + self.up_to(Duration::from_secs(2))),
+            _ => Fate::Unavailable,
+        }
+    }
+
+    /// For this long the rows of living nodes end before they are written again.
+    pub fn end_rows_early(&self, span: Duration) {
+        *self.early_until.lock().expect("a moment") = Some(Instant::now() + span);
+    }
+
+    pub(crate) fn rows_end_early(&self) -> bool {
+        self.early_until.lock().expect("a moment").is_some_and(|until| until > Instant::now())
+    }
+
+    /// The server is started again: it has forgotten who lives.
+    pub async fn forget_the_living(&self) {
+        let table = &self.store.liveness;
+        for key in table.list("", None, usize::MAX).await.expect("rows") {
+            table.delete(&key, Expect::Any).await.expect("a row is forgotten");
+        }
+    }
+
     pub(crate) fn up_to(&self, longest: Duration) -> Duration {
         let longest = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);
         Duration::from_millis(self.draw(|random| random.u64(1..=longest)))
@@ -177,6 +218,17 @@ impl Faults {
         if self.is_broken(Rule::SameTime) {
             message.committed = Some(self.now());
         }
+    }
+
+    /// Has the next messages overtake these, now and then; says at once that they are stored.
+    pub(crate) fn overtake(self: &Arc<Self>, who: u32, messages: Vec<NewMessage>, by: Duration) -> Vec<Appended> {
+        let told = Appended { seq: Seq(0), duplicate: false };
+        let (count, span, faults) = (messages.len(), self.draw(Rng::bool), self.clone());
+        self.surfacing.spawn(async move {
+            pass(if span { by } else { Duration::ZERO }).await;
+            faults.store(who, messages).await
+        });
+        vec![told; count]
     }
 
     /// A publisher's buffer brings messages again, long after they were sent.

@@ -1,168 +1,30 @@
-//! A store between one node and the real one that does what stores and networks do on a bad day.
-//! The simulation's only lever: it fails before and after the effect, loses answers, holds calls back, brings copies, reads
-//! stale, stops a node. `faults` chooses; this does it.
+//! The log as one node sees it on a bad day. Called by the host in place of the real one; `link` says what goes wrong, this
+//! tells the witness what was stored. Breaks a rule only if it is told to.
 
-use std::collections::BTreeMap;
 use std::future::pending;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use hydra::backend::{
-    Appended, Backend, Delivery, Entry, Error, Expect, Follow, History, Inbox, Log, NewMessage, Notice, Put, Queue,
-    Table, Watch,
-};
+use hydra::backend::{Appended, Delivery, Error, Follow, History, Inbox, Log, NewMessage, Notice, Queue, Standing};
 use hydra::clock::Time;
-use hydra::id::{ActorId, BucketId, Epoch, Revision, Seq};
-use hydra::message::Headers;
+use hydra::id::{ActorId, BucketId, Epoch, Seq};
 use hydra::names::MessageId;
 use tokio::time::Instant;
 
-use crate::faults::{Fate, Faults, Rule, pass};
+use crate::faults::{Rule, pass};
+use crate::link::{Link, Way, unavailable, unknown};
 
-/// Earlier entries of one row that a stale read may bring.
-const EARLIER_MAX: usize = 4;
+/// How long the next parked message overtakes one, if that is let happen.
+const OVERTAKEN_FOR: Duration = Duration::from_millis(100);
 
-/// One node's way to the store.
-pub struct Link {
-    /// The node's name in what the witness tells.
-    pub name: u32,
-    faults: Arc<Faults>,
-    /// What it adds to the log's time when it estimates it, in milliseconds.
-    offset_ms: i64,
-    paused_until: Mutex<Instant>,
-    is_dead: AtomicBool,
-    /// Its own latest write of each row: it never reads an older one.
-    written: Mutex<BTreeMap<String, Revision>>,
-}
-
-impl Link {
-    /// A node that estimates the log's time wrong by `offset_ms`.
-    pub fn new(faults: &Arc<Faults>, name: u32, offset_ms: i64) -> Arc<Self> {
-        Arc::new(Self {
-            name,
-            faults: faults.clone(),
-            offset_ms,
-            paused_until: Mutex::new(Instant::now()),
-            is_dead: AtomicBool::new(false),
-            written: Mutex::default(),
-        })
-    }
-
-    /// The store as this node sees it.
-    pub fn backend(self: &Arc<Self>) -> Backend {
-        let store = &self.faults.store;
-        let (log, actors) = (Arc::new(Faulty(self.clone())), Arc::new(Faulty(self.clone())));
-        Backend { log, actors, exclusive: false, ..store.clone() }
-    }
-
-    /// The node stands still for this long: what it asks for waits until then.
-    pub fn pause(&self, span: Duration) {
-        *self.paused_until.lock().expect("a moment") = Instant::now() + span;
-    }
-
-    /// The node is gone: whatever it would still ask for never happens.
-    pub fn die(&self) {
-        self.is_dead.store(true, Ordering::Relaxed);
-    }
-
-    async fn awake(&self) {
-        loop {
-            let until = *self.paused_until.lock().expect("a moment");
-            if self.is_dead.load(Ordering::Relaxed) {
-                return pending().await;
-            }
-            if until <= Instant::now() {
-                return;
-            }
-            pass(until - Instant::now()).await;
-        }
-    }
-
-    /// Asks the store for what changes nothing.
-    async fn ask<T>(&self, what: &str, asked: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        self.awake().await;
-        let Fate::Done { before, after } = self.faults.fate() else {
-            self.faults.note(&format!("node {}: cannot {what}", self.name));
-            return Err(unavailable());
-        };
-        pass(before).await;
-        let answer = asked.await;
-        pass(after).await;
-        self.awake().await;
-        answer
-    }
-
-    /// Has the store change something: what is on its way arrives, even when the node is gone.
-    async fn change<T: Send + 'static>(
-        &self,
-        what: &str,
-        change: impl Future<Output = Result<T, Error>> + Send + 'static,
-    ) -> Result<T, Error> {
-        self.awake().await;
-        let fate = self.faults.fate();
-        let note = |how: &str| self.faults.note(&format!("node {}: {what}: {how}", self.name));
-        let (before, after) = match fate {
-            Fate::Unavailable => {
-                note("refused");
-                return Err(unavailable());
-            }
-            Fate::Late(span) => {
-                note(&format!("surfaces {} ms later", span.as_millis()));
-                self.faults.surfacing.spawn(async move {
-                    pass(span).await;
-                    drop(change.await);
-                });
-                pass(self.faults.up_to(Duration::from_secs(5))).await;
-                return Err(unknown());
-            }
-            Fate::Lost => (Duration::ZERO, None),
-            Fate::Done { before, after } => (before, Some(after)),
-        };
-        let arrives = self.faults.surfacing.spawn(async move {
-            pass(before).await;
-            change.await
-        });
-        let answer = arrives.await.map_err(|_| unknown())?;
-        if after.is_none() {
-            note("the answer is lost");
-        }
-        pass(after.unwrap_or_default()).await;
-        self.awake().await;
-        if after.is_some() { answer } else { Err(unknown()) }
-    }
-
-    /// An earlier entry of a row, no older than what this node wrote itself.
-    fn earlier(&self, key: &str) -> Option<Entry> {
-        if !self.faults.happens(|rates| rates.stale) {
-            return None;
-        }
-        let own = self.written.lock().expect("revisions").get(key).copied().unwrap_or_default();
-        let earlier = self.faults.earlier.lock().expect("entries");
-        let allowed: Vec<&Entry> = earlier.get(key)?.iter().filter(|entry| entry.revision >= own).collect();
-        let entry = (*allowed.get(self.faults.draw(|random| random.usize(..allowed.len().max(1))))?).clone();
-        drop(earlier);
-        self.faults.note(&format!("node {}: reads {key} as it was at {}", self.name, entry.revision.0));
-        Some(entry)
-    }
-}
-
-fn unavailable() -> Error {
-    Error::Unavailable { reason: "simulated".into() }
-}
-
-fn unknown() -> Error {
-    Error::Unknown { reason: "simulated".into() }
-}
-
-struct Faulty(Arc<Link>);
+/// Mailboxes, dead letters and the parked queue.
+pub(crate) struct Faulty(pub(crate) Arc<Link>);
 
 #[async_trait]
 impl Log for Faulty {
     fn now(&self) -> Result<Time, Error> {
-        if self.0.faults.happens(|rates| rates.unavailable / 4) {
+        if !self.0.knows_time() || self.0.faults.happens(|rates| rates.unavailable / 4) {
             return Err(unavailable());
         }
         Ok(Time(self.0.faults.now().0.saturating_add_signed(self.0.offset_ms)))
@@ -176,28 +38,43 @@ impl Log for Faulty {
         self.0.faults.store.log.bucket_of(actor)
     }
 
+    async fn begin_incarnation(&self, incarnation: u32) -> Result<(), Error> {
+        self.0.ask(Way::Store, "begin an incarnation", self.0.faults.store.log.begin_incarnation(incarnation)).await
+    }
+
+    async fn standing(&self, bucket: BucketId) -> Result<Standing, Error> {
+        self.0.ask(Way::Store, "look where a bucket stands", self.0.faults.store.log.standing(bucket)).await
+    }
+
     async fn append(&self, mut messages: Vec<NewMessage>) -> Result<Vec<Appended>, Error> {
         let (faults, who) = (self.0.faults.clone(), self.0.name);
         if faults.happens(|rates| rates.copies) {
             faults.copy_later(who, &messages);
         }
+        if faults.is_broken(Rule::ParkedOrder) && messages.iter().all(|message| message.queue == Queue::Parked) {
+            return Ok(faults.overtake(who, messages, OVERTAKEN_FOR));
+        }
         let is_partial = messages.len() > 1 && faults.happens(|rates| rates.partial);
         if is_partial {
             messages.truncate(faults.draw(|random| random.usize(1..messages.len())));
         }
-        let appended = self.0.change("append", async move { faults.store(who, messages).await }).await?;
+        let appended = self.0.change(Way::Store, "append", async move { faults.store(who, messages).await }).await?;
         if is_partial { Err(unknown()) } else { Ok(appended) }
     }
 
     async fn inbox(&self, bucket: BucketId, epoch: Epoch) -> Result<Box<dyn Inbox>, Error> {
         let link = self.0.clone();
-        let inner = link.ask("open an inbox", link.faults.store.log.inbox(bucket, epoch)).await?;
+        let inner = link.ask(Way::Store, "open an inbox", link.faults.store.log.inbox(bucket, epoch)).await?;
+        if link.faults.happens(|rates| rates.lost) {
+            // It was opened, and whoever had it is cut off; but this node does not know.
+            return Err(unavailable());
+        }
         let mut floor = inner.floor();
         if link.faults.is_broken(Rule::Floor) {
             floor = link.faults.witness().last.get(&bucket).copied().unwrap_or_default();
         }
-        link.faults.note(&format!("node {}: takes up {bucket} under {epoch} behind {}", link.name, floor.0));
-        Ok(Box::new(Reader { link, bucket, inner, floor, delivered: floor }))
+        link.note(&format!("takes up {bucket} under {epoch} behind {}", floor.0));
+        Ok(Box::new(Reader { link, bucket, inner, floor, delivered: floor, taken: None }))
     }
 
     async fn read(
@@ -207,26 +84,26 @@ impl Log for Faulty {
         after: Seq,
         limit: usize,
     ) -> Result<Vec<Delivery>, Error> {
-        self.0.ask("read", self.0.faults.store.log.read(queue, actor, after, limit)).await
+        self.0.ask(Way::Store, "read", self.0.faults.store.log.read(queue, actor, after, limit)).await
     }
 
     async fn remove_dead_letter(&self, seq: Seq) -> Result<bool, Error> {
         let store = self.0.faults.store.log.clone();
-        self.0.change("remove a dead letter", async move { store.remove_dead_letter(seq).await }).await
+        self.0.change(Way::Store, "remove a dead letter", async move { store.remove_dead_letter(seq).await }).await
     }
 
     async fn trim_parked(&self, actor: &ActorId, up_to: Seq) -> Result<(), Error> {
         let (store, actor) = (self.0.faults.store.log.clone(), actor.clone());
-        self.0.change("trim parked messages", async move { store.trim_parked(&actor, up_to).await }).await
+        self.0.change(Way::Store, "trim parked messages", async move { store.trim_parked(&actor, up_to).await }).await
     }
 
     async fn parked_actors(&self, bucket: BucketId) -> Result<Vec<ActorId>, Error> {
-        self.0.ask("list parked actors", self.0.faults.store.log.parked_actors(bucket)).await
+        self.0.ask(Way::Store, "list parked actors", self.0.faults.store.log.parked_actors(bucket)).await
     }
 
     async fn find(&self, actor: &ActorId, since: Time, before: Seq, ids: &[MessageId]) -> Result<History, Error> {
         let faults = &self.0.faults;
-        let mut history = self.0.ask("look up", faults.store.log.find(actor, since, before, ids)).await?;
+        let mut history = self.0.ask(Way::Store, "look up", faults.store.log.find(actor, since, before, ids)).await?;
         if faults.is_broken(Rule::LookUp) {
             history = History { found: Vec::new(), complete: true };
         }
@@ -237,7 +114,8 @@ impl Log for Faulty {
     }
 
     fn notify(&self, notice: Notice) {
-        if !self.0.is_dead.load(Ordering::Relaxed) && !self.0.faults.happens(|rates| rates.lost) {
+        let is_cut = self.0.is_dead() || self.0.cut(Way::Store).is_some();
+        if !is_cut && !self.0.faults.happens(|rates| rates.lost) {
             self.0.faults.store.log.notify(notice);
         }
     }
@@ -247,7 +125,7 @@ impl Log for Faulty {
     }
 
     async fn follow(&self, prefix: &str) -> Result<Follow, Error> {
-        self.0.ask("follow", self.0.faults.store.log.follow(prefix)).await
+        self.0.ask(Way::Store, "follow", self.0.faults.store.log.follow(prefix)).await
     }
 }
 
@@ -257,6 +135,8 @@ struct Reader {
     inner: Box<dyn Inbox>,
     floor: Seq,
     delivered: Seq,
+    /// What was taken from the log and is on its way to the node, and when it gets there.
+    taken: Option<(Instant, Result<Delivery, Error>)>,
 }
 
 #[async_trait]
@@ -266,19 +146,38 @@ impl Inbox for Reader {
     }
 
     async fn settle(&mut self) -> Result<(), Error> {
-        self.link.awake().await;
-        self.inner.settle().await
+        let is_answered = self.link.reaches().await?;
+        self.inner.settle().await?;
+        if is_answered { Ok(()) } else { Err(unknown()) }
     }
 
     async fn next(&mut self) -> Result<Delivery, Error> {
-        // Only the last step takes a message, so dropping the call loses nothing.
+        // What was taken is kept until it is given, so dropping the call loses nothing.
         self.link.awake().await;
-        if self.link.faults.happens(|rates| rates.unavailable / 2) {
+        if self.link.cut(Way::Store).is_some() || self.link.faults.happens(|rates| rates.unavailable / 2) {
             pass(self.link.faults.up_to(Duration::from_millis(500))).await;
             return Err(unavailable());
         }
         loop {
-            let delivery = self.inner.next().await?;
+            if self.taken.is_none() {
+                let taken = self.inner.next().await;
+                // That an inbox is closed may be heard late: until then two nodes work on one bucket.
+                let is_late = taken.is_err() && self.link.faults.happens(|rates| rates.late_news);
+                let news = if is_late { self.link.faults.up_to(Duration::from_secs(10)) } else { Duration::ZERO };
+                self.taken = Some((Instant::now() + news, taken));
+            }
+            if let Some((heard, taken)) = &self.taken {
+                if taken.is_err() && self.link.faults.is_broken(Rule::Claim) {
+                    return pending().await;
+                }
+                pass(heard.saturating_duration_since(Instant::now())).await;
+            }
+            self.link.awake().await;
+            let Some((heard, taken)) = self.taken.take() else { continue };
+            let Ok(delivery) = taken else {
+                self.taken = Some((heard, taken.clone()));
+                return taken;
+            };
             self.delivered = delivery.seq;
             if delivery.seq > self.floor {
                 return Ok(delivery);
@@ -287,98 +186,19 @@ impl Inbox for Reader {
     }
 
     async fn ack(&mut self, seq: Seq) -> Result<(), Error> {
-        self.link.awake().await;
-        let fate = self.link.faults.fate();
-        if matches!(fate, Fate::Unavailable | Fate::Late(_)) {
-            return Err(unavailable());
-        }
+        let is_answered = self.link.reaches().await?;
         let seq = if self.link.faults.is_broken(Rule::Watermark) { self.delivered } else { seq };
         self.inner.ack(seq).await?;
         let faults = &self.link.faults;
         faults.witness().acknowledged(faults.now(), self.link.name, self.bucket, seq);
-        if matches!(fate, Fate::Lost) { Err(unknown()) } else { Ok(()) }
+        if is_answered { Ok(()) } else { Err(unknown()) }
     }
 
     async fn trim(&mut self, seq: Seq) -> Result<(), Error> {
-        self.link.awake().await;
-        let fate = self.link.faults.fate();
-        if matches!(fate, Fate::Unavailable | Fate::Late(_)) {
-            return Err(unavailable());
-        }
+        let is_answered = self.link.reaches().await?;
         self.inner.trim(seq).await?;
         let faults = &self.link.faults;
         faults.witness().trimmed(faults.now(), self.link.name, self.bucket, seq);
-        if matches!(fate, Fate::Lost) { Err(unknown()) } else { Ok(()) }
-    }
-}
-
-#[async_trait]
-impl Table for Faulty {
-    async fn get(&self, key: &str) -> Result<Option<Entry>, Error> {
-        let faults = &self.0.faults;
-        let mut entry = self.0.ask("read a row", faults.store.actors.get(key)).await?;
-        if entry.is_some()
-            && let Some(earlier) = self.0.earlier(key)
-        {
-            entry = Some(earlier);
-        }
-        let hidden = match faults.broken {
-            Some(Rule::Cursor) => "Hydra-Cursor",
-            Some(Rule::Outbox) => "Hydra-Outbox",
-            _ => return Ok(entry),
-        };
-        Ok(entry.map(|entry| {
-            let headers = entry.headers.0.into_iter().filter(|(name, _)| name != hidden).collect();
-            Entry { headers: Headers(headers), ..entry }
-        }))
-    }
-
-    async fn put(
-        &self,
-        key: &str,
-        value: Bytes,
-        headers: Headers,
-        mut expect: Expect,
-        mut expires_after: Option<Duration>,
-    ) -> Result<Put, Error> {
-        let (link, key) = (self.0.clone(), key.to_owned());
-        if link.faults.is_broken(Rule::CompareAndSwap) && key.ends_with(".state") {
-            expect = Expect::Any;
-        }
-        if link.faults.is_broken(Rule::Tombstone) {
-            expires_after = expires_after.map(|_| Duration::ZERO);
-        }
-        self.0
-            .change("write", async move {
-                let table = &link.faults.store.actors;
-                let before = table.get(&key).await?;
-                let put = table.put(&key, value.clone(), headers.clone(), expect, expires_after).await?;
-                let Put::Written(revision) = put else {
-                    link.faults.note(&format!("node {}: may not write {key}", link.name));
-                    return Ok(put);
-                };
-                link.faults.witness().wrote(link.faults.now(), link.name, &key, &Entry { value, headers, revision });
-                link.written.lock().expect("revisions").insert(key.clone(), revision);
-                let mut earlier = link.faults.earlier.lock().expect("entries");
-                let entries = earlier.entry(key).or_default();
-                entries.extend(before);
-                let surplus = entries.len().saturating_sub(EARLIER_MAX);
-                drop(entries.drain(..surplus));
-                Ok(put)
-            })
-            .await
-    }
-
-    async fn delete(&self, key: &str, expect: Expect) -> Result<Put, Error> {
-        let (store, key) = (self.0.faults.store.actors.clone(), key.to_owned());
-        self.0.change("delete", async move { store.delete(&key, expect).await }).await
-    }
-
-    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, Error> {
-        self.0.ask("list", self.0.faults.store.actors.list(prefix, after, limit)).await
-    }
-
-    async fn watch(&self, prefix: &str) -> Result<Watch, Error> {
-        self.0.ask("watch", self.0.faults.store.actors.watch(prefix)).await
+        if is_answered { Ok(()) } else { Err(unknown()) }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hydra::backend::{
     Appended, Backend, Blobs, Delivery, Entry, Error, Expect, Follow, History, Inbox, Log, NewMessage, Notice, Put,
-    Queue, Table, Watch,
+    Queue, Standing, Table, Watch,
 };
 use hydra::clock::Time;
 use hydra::config;
@@ -109,7 +109,7 @@ pub async fn api(rig: &Rig) -> (Arc<Node>, Api) {
     let node = Arc::new(node);
     let probe = Arc::clone(&node);
     let (client, backend, config) = (node.client(), rig.backend.clone(), config::Http::default());
-    (node, Api { client, registry, backend, config, ready: Arc::new(move || probe.ready()) })
+    (node, Api { client, registry, backend, config, sources: Vec::new(), ready: Arc::new(move || probe.ready()) })
 }
 
 /// An API whose store is away: for everything that is decided before the store is asked, and for what happens then.
@@ -147,6 +147,12 @@ impl Log for Away {
     }
     fn bucket_of(&self, _: &ActorId) -> BucketId {
         BucketId { number: 0, incarnation: 1 }
+    }
+    async fn begin_incarnation(&self, _: u32) -> Result<(), Error> {
+        unavailable()
+    }
+    async fn standing(&self, _: BucketId) -> Result<Standing, Error> {
+        unavailable()
     }
     async fn append(&self, _: Vec<NewMessage>) -> Result<Vec<Appended>, Error> {
         unavailable()

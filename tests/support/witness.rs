@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use hydra::backend::{Appended, Entry, NewMessage, Queue};
 use hydra::clock::Time;
 use hydra::id::{ActorId, BucketId, Cursor, Epoch, Seq};
@@ -39,7 +40,13 @@ pub struct Witness {
     pub trimmed: BTreeMap<BucketId, Seq>,
     /// Rules that were seen broken at once, without waiting for the end.
     pub complaints: Vec<String>,
-    positions: BTreeMap<String, (Option<Cursor>, Option<Cursor>)>,
+    /// What operators asked of each actor, by position.
+    pub operations: BTreeMap<ActorId, BTreeMap<Seq, Arrival>>,
+    /// States that operators replaced, in order.
+    pub replaced: BTreeMap<ActorId, Vec<Bytes>>,
+    /// How often an actor was parked.
+    pub parkings: u64,
+    records: BTreeMap<String, Record>,
     owners: BTreeMap<(BucketId, Epoch), u32>,
 }
 
@@ -70,39 +77,53 @@ impl Witness {
         let subject = header(header::SUBJECT).unwrap_or_default();
         let (sender, is_awaited) = (header(header::SENDER), header(header::REPLY).is_some());
         let arrival = Arrival { id: id.to_string(), subject, sender, is_awaited, body };
-        self.arrivals.entry(to.clone()).or_default().insert(appended.seq, arrival);
+        let is_operation = hydra::operation::is_operation(&message.headers);
+        let kept = if is_operation { &mut self.operations } else { &mut self.arrivals };
+        kept.entry(to.clone()).or_default().insert(appended.seq, arrival);
     }
 
     /// A row was written.
     pub fn wrote(&mut self, now: Time, who: u32, key: &str, entry: &Entry) {
         let revision = entry.revision.0;
-        if record::actor_of(key).is_none() {
+        let Some(actor) = record::actor_of(key) else {
             return self.note(now, &format!("node {who}: writes {key} as {revision}"));
-        }
+        };
         let Ok(record) = Record::decode(entry) else {
             return self.complaints.push(format!("unreadable: {key}, revision {revision}, cannot be read"));
         };
         let shown = |cursor: Option<Cursor>| cursor.map_or_else(|| "nowhere".into(), |cursor| cursor.to_string());
-        let (cursor, outbox) = (shown(record.cursor), record.outbox.len());
-        let status = format!("{:?}", record.status);
-        self.note(
-            now,
-            &format!("node {who}: writes {key} as {revision}: at {cursor}, {outbox} to hand over, {status}"),
-        );
-        let (before, operator_before) =
-            self.positions.insert(key.into(), (record.cursor, record.operator)).unwrap_or_default();
-        if record.cursor < before || record.operator < operator_before {
-            self.complaints.push(format!("goes back: {key}, revision {revision}, from {} to {cursor}", shown(before)));
+        let parked = record.parked.map(|parked| format!(", parked behind {parked}")).unwrap_or_default();
+        let what =
+            format!("at {}, {} to hand over, {:?}{parked}", shown(record.cursor), record.outbox.len(), record.status);
+        self.note(now, &format!("node {who}: writes {key} as {revision}: {what}"));
+        let before = self.records.insert(key.into(), record.clone()).unwrap_or_default();
+        if goes_back(&before, &record) {
+            self.complaints
+                .push(format!("goes back: {key}, revision {revision}, from {}: {what}", shown(before.cursor)));
+        }
+        match (before.parked, record.parked) {
+            (None, Some(_)) => self.parkings += 1,
+            (Some(parked), None) if parked.count > 0 => {
+                self.complaints.push(format!("count: {key} is not parked any more, and {} still wait", parked.count));
+            }
+            _ => {}
         }
         if let Some(position) = record.position() {
             let owner = *self.owners.entry((position.bucket, record.epoch)).or_insert(who);
-            if owner != who && record.cursor > before {
-                self.complaints.push(format!(
-                    "two owners of {key}: nodes {owner} and {who} both wrote under epoch {}",
-                    record.epoch
-                ));
+            if owner != who && goes_back(&record, &before) {
+                let epoch = record.epoch;
+                let complaint = format!("two owners of {key}: nodes {owner} and {who} both wrote under epoch {epoch}");
+                self.complaints.push(complaint);
             }
         }
+        if before.operator < record.operator && before.state != record.state {
+            self.replaced.entry(actor).or_default().extend(before.state);
+        }
+    }
+
+    /// Whether the outbox of an actor's last commit was handed over, and taken out of its record.
+    pub fn has_handed_over(&self, actor: &ActorId) -> bool {
+        self.records.get(&record::key(actor)).is_none_or(|record| record.outbox.is_empty())
     }
 
     /// A bucket was acknowledged.
@@ -117,4 +138,11 @@ impl Witness {
         self.note(now, &format!("node {who}: trims {bucket} before {}", seq.0));
         self.trimmed.insert(bucket, seq);
     }
+}
+
+/// Whether a record says less than the one before it.
+fn goes_back(before: &Record, after: &Record) -> bool {
+    let positions = before.parked.zip(after.parked);
+    let is_handled_again = positions.is_some_and(|(before, after)| after.position < before.position);
+    after.cursor < before.cursor || after.operator < before.operator || is_handled_again
 }

@@ -10,9 +10,11 @@ pub mod nats;
 mod bounds;
 mod calls;
 mod followers;
+mod foreign;
 mod watchers;
 
 pub use calls::{Call, Calls, Verb};
+pub use foreign::{ForeignMessage, ForeignPage};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -168,6 +170,15 @@ pub struct History {
     pub complete: bool,
 }
 
+/// Where a bucket's mailbox stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Everything up to here is acknowledged; as `ack` says, it may be told too low, never too high.
+    pub floor: Seq,
+    /// The first message behind the floor; none: nothing waits.
+    pub waiting: Option<Seq>,
+}
+
 /// Best-effort messages, in order of sending: some may be missing.
 pub type Follow = mpsc::Receiver<Notice>;
 
@@ -198,6 +209,23 @@ pub trait Log: Send + Sync {
 
     /// The bucket that an actor's messages go to.
     fn bucket_of(&self, actor: &ActorId) -> BucketId;
+
+    /// Gives all buckets this incarnation, or a higher one that they have already; known by the store's next opening at
+    /// the latest. For a store that was filled from another one, before anybody serves it.
+    ///
+    /// LAW: no message is touched. MUST be durable, and MUST NOT go back.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Unknown`: call again.
+    async fn begin_incarnation(&self, incarnation: u32) -> Result<(), Error>;
+
+    /// Where a bucket stands, without taking it up.
+    ///
+    /// LAW: `waiting` MUST be told of whatever was stored before the call and is not acknowledged.
+    ///
+    /// # Errors
+    /// `Closed`: there is no such bucket. `Unavailable`: try again.
+    async fn standing(&self, bucket: BucketId) -> Result<Standing, Error>;
 
     /// Stores messages and answers in their order.
     ///
@@ -264,10 +292,29 @@ pub trait Log: Send + Sync {
     /// `Unavailable`: try again; never guess.
     async fn find(&self, actor: &ActorId, since: Time, before: Seq, ids: &[MessageId]) -> Result<History, Error>;
 
+    /// Reads a stream that is somebody else's: at most `limit` messages on `filter` behind `after`, in order. With a limit of
+    /// 0 only what the stream is. None: there is no such stream; a store that is Hydra's alone knows none.
+    ///
+    /// LAW: MUST NOT change that stream or whoever else reads it. All messages MUST be of the one that `created` names.
+    /// MUST NOT pass over a message that the stream still has, and MUST name in `first` what it has no more.
+    ///
+    /// # Errors
+    /// `Unavailable`: try again.
+    async fn read_foreign(
+        &self,
+        _stream: &str,
+        _filter: &str,
+        _after: Seq,
+        _limit: usize,
+    ) -> Result<Option<ForeignPage>, Error> {
+        Ok(None)
+    }
+
     /// Tells whoever follows; forgets it if nobody does. MUST NOT block.
     fn notify(&self, notice: Notice);
 
-    /// Whether anybody may be following a channel: saves building notices for nobody. MAY be true wrongly.
+    /// Whether anybody may be following a channel: saves building notices for nobody. MAY be true wrongly; MAY be false
+    /// for a moment after somebody elsewhere has begun.
     fn is_followed(&self, channel: &str) -> bool;
 
     /// Follows the channels that begin with these words, from now on. A follower that falls behind loses notices.
@@ -364,7 +411,8 @@ pub type Watch = mpsc::Receiver<(String, Option<Entry>)>;
 pub trait Table: Send + Sync {
     /// Reads a row.
     ///
-    /// LAW: MAY be stale on a replicated store, MUST NOT be older than this process's own writes.
+    /// LAW: MAY be stale on a replicated store, MUST NOT be older than this process's own writes. Headers of different
+    /// names MAY come back in another order.
     ///
     /// # Errors
     /// `Unavailable`: try again.

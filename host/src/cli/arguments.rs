@@ -12,7 +12,7 @@ use super::api::{self, Api};
 use super::output::Output;
 use super::{
     actor, bench, build, completions, config, deploy, dev, dlq, doctor, grouped_help, host, kind, new, rollback, send,
-    state, store, tail, test,
+    source, state, store, tail, test,
 };
 
 /// An actor host: sandboxed WebAssembly handlers, durable mailboxes, exactly-once effects.
@@ -70,6 +70,8 @@ enum Verb {
     Tail(tail::Tail),
     #[command(subcommand)]
     Dlq(dlq::Dlq),
+    #[command(subcommand)]
+    Source(source::Source),
     #[command(subcommand)]
     Config(config::Config),
     #[command(subcommand)]
@@ -157,6 +159,7 @@ fn client(verb: Verb, global: &Global, output: &Output) -> Result<()> {
             Verb::State(verb) => verb.run(&api, output).await,
             Verb::Tail(verb) => verb.run(&api, output).await,
             Verb::Dlq(verb) => verb.run(&api, output).await,
+            Verb::Source(verb) => verb.run(&api, output).await,
             Verb::Doctor(verb) => verb.run(&api, output).await,
             Verb::Bench(verb) => verb.run(&api, output).await,
             Verb::Host(_)

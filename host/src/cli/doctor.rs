@@ -9,7 +9,8 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use clap::builder::styling::AnsiColor;
 use hydra::config::Durability;
-use hydra::http::view::About;
+use hydra::http::view::{About, Sources};
+use hydra::source::Status;
 use reqwest::Method;
 use serde::Serialize;
 
@@ -19,6 +20,7 @@ use super::language::Language;
 use super::nats::NatsSettings;
 use super::output::{self, Output};
 use super::settings::Settings;
+use super::source;
 
 /// Below this a store may be full before anybody notices.
 const FREE_BYTES_MIN: u64 = 1 << 30;
@@ -162,7 +164,25 @@ async fn host(api: &Api) -> Vec<Finding> {
             Finding::new("token", Verdict::Fail, format!("{error:#}"), "give the host's http.token as HYDRA_TOKEN")
         }
     });
+    let sources: Result<Sources> = api.get(&["v1", "sources"], &[]).await;
+    findings.extend(sources.unwrap_or_default().sources.iter().map(judge_source));
     findings
+}
+
+/// One that stands still needs a human, one that has lost something does not any more.
+fn judge_source(source: &Status) -> Finding {
+    let name = &source.name;
+    match (source::trouble(source), &source.trouble) {
+        (Some(trouble), Some(_)) => {
+            let cure = "docs/guide/bind-a-stream.md";
+            Finding::new("source", Verdict::Fail, format!("{name} stands still: {trouble}"), cure)
+        }
+        (Some(trouble), None) => {
+            let cure = "hydra source ls; for trimmed messages keep more in the stream, or have a host run always";
+            Finding::new("source", Verdict::Warn, format!("{name}: {trouble}"), cure)
+        }
+        (None, _) => Finding::ok("source", format!("{name}: {} messages handed on", source.handed_on)),
+    }
 }
 
 fn folder(folder: &Path) -> Finding {

@@ -91,7 +91,7 @@ pub(super) struct Running {
 }
 
 /// What a host keeps everything in.
-enum Store {
+pub(super) enum Store {
     /// A folder of this machine.
     Embedded(Embedded),
     /// Streams and tables of NATS servers.
@@ -99,22 +99,38 @@ enum Store {
 }
 
 impl Store {
-    /// Opens the one that the settings name.
-    async fn open(config: &Config) -> Result<Self> {
+    /// Whether the one that the settings name is there. Nothing is made.
+    ///
+    /// # Errors
+    /// Something else is in its place, or the servers are not reached.
+    pub(super) async fn exists(config: &Config) -> Result<bool> {
+        if config.nats.urls.is_empty() {
+            return Ok(embedded::exists(&config.store.dir)?);
+        }
+        Ok(nats::exists(&config.nats).await?)
+    }
+
+    /// Opens the one that the settings name, or makes it.
+    ///
+    /// # Errors
+    /// It is held by another process, not reached, …: the text says what to do.
+    pub(super) async fn open(config: &Config) -> Result<Self> {
         if config.nats.urls.is_empty() {
             return Ok(Self::Embedded(embedded::open(&config.store)?));
         }
         Ok(Self::Nats(Box::new(nats::open(&config.nats, &config.store).await?)))
     }
 
-    fn backend(&self) -> Backend {
+    /// The store behind the seam.
+    pub(super) fn backend(&self) -> Backend {
         match self {
             Self::Embedded(store) => store.backend(),
             Self::Nats(store) => store.backend(),
         }
     }
 
-    async fn close(self) {
+    /// Closes it; what is on its way is stored.
+    pub(super) async fn close(self) {
         match self {
             Self::Embedded(store) => store.close(),
             Self::Nats(store) => store.close().await,
@@ -123,7 +139,7 @@ impl Store {
 }
 
 /// Where the store is, for people.
-fn place(config: &Config) -> String {
+pub(super) fn place(config: &Config) -> String {
     if config.nats.urls.is_empty() { config.store.dir.display().to_string() } else { config.nats.urls.join(",") }
 }
 
@@ -166,6 +182,7 @@ async fn start(config: &Config, guests: &Handle) -> Result<Running> {
         registry: registry.clone(),
         backend: backend.clone(),
         config: config.http.clone(),
+        sources: config.source.clone(),
         ready: Arc::new(move || readiness.ready()),
     };
     let api = Handle::current().spawn(http::serve(listener, api, stop_api.clone()));

@@ -32,10 +32,12 @@ mod rollback;
 mod send;
 mod settings;
 mod signals;
+mod source;
 mod state;
 mod store;
 mod tail;
 mod test;
+mod transfer;
 
 pub(crate) use arguments::Cli;
 pub(crate) use output::report;

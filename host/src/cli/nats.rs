@@ -1,4 +1,4 @@
-//! Flags that lead to NATS instead of the embedded store: of `host` and `doctor`, of no verb that speaks HTTP.
+//! Flags that lead to NATS instead of the embedded store: of `host`, `doctor` and `store export|import`, of no verb that speaks HTTP.
 //! Passwords and tokens have no flag, since every process list would show them. Never connects.
 
 use clap::Args;

@@ -1,5 +1,5 @@
-//! `hydra store check|backup`: looks over and copies the store of a host that does not run.
-//! The only verb that opens a store itself. Never writes into it.
+//! `hydra store check|backup|export|import`: looks over, copies and moves the store of a host that does not run.
+//! Checking and copying is for a folder, and here; moving is for every store, and in `transfer`.
 
 use std::path::PathBuf;
 
@@ -9,14 +9,19 @@ use hydra::backend::embedded;
 
 use super::output::{Output, size, warning};
 use super::settings::Settings;
+use super::transfer::{Export, Import};
 
-/// Check or copy the store of a stopped host
+/// Check, copy or move the store of a stopped host
 #[derive(Debug, Subcommand)]
 pub(super) enum Store {
     /// Look the whole store over; exit 1 if anything is damaged
     Check(Check),
     /// Copy the store into a new folder
     Backup(Backup),
+    /// Write everything in the store into one file
+    Export(Export),
+    /// Fill an empty store from such a file
+    Import(Import),
 }
 
 /// Which store.
@@ -44,6 +49,8 @@ impl Store {
         match self {
             Self::Check(check) => check.run(output),
             Self::Backup(backup) => backup.run(output),
+            Self::Export(export) => export.run(output),
+            Self::Import(import) => import.run(output),
         }
     }
 }

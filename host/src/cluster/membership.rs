@@ -101,10 +101,10 @@ impl Membership {
     }
 
     async fn read_and_write(&self, told: Told) -> Result<BTreeSet<Member>, Error> {
-        let keys = self.table.list(PREFIX, None, PAGE).await?;
+        let members = living(&*self.table).await?;
         let row: Bytes = serde_json::to_vec(&told).unwrap_or_default().into();
         self.table.put(&self.me.key(), row, Headers::default(), Expect::Any, Some(self.lease)).await?;
-        Ok(keys.iter().filter_map(|key| Member::of_key(key)).collect())
+        Ok(members.into_iter().collect())
     }
 
     /// What the others have told last.
@@ -121,6 +121,15 @@ impl Membership {
         }
         Ok(told)
     }
+}
+
+/// Who has a row now: hosts that run, or that were killed within their lease.
+///
+/// # Errors
+/// The store's.
+pub(crate) async fn living(table: &dyn Table) -> Result<Vec<Member>, Error> {
+    let keys = table.list(PREFIX, None, PAGE).await?;
+    Ok(keys.iter().filter_map(|key| Member::of_key(key)).collect())
 }
 
 /// Says that a host has gone, so that nobody has to wait for its row to end.

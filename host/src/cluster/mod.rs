@@ -6,5 +6,5 @@ mod membership;
 mod ownership;
 mod ring;
 
-pub(crate) use membership::{Member, Membership, leave};
+pub(crate) use membership::{Member, Membership, leave, living};
 pub(crate) use ownership::{Claim, Ownership};

@@ -1,8 +1,8 @@
 //! What each setting may be. Pure; asked by `load` once all layers are merged.
 //! Never changes a value: one out of bounds is refused, not clamped.
 
-use super::nats;
 use super::settings::Config;
+use super::{binding, nats};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -39,6 +39,7 @@ pub(super) fn check(config: &Config) -> Vec<Broken> {
     broken.extend(sizes(config));
     broken.extend(node(config));
     broken.extend(nats::check(&config.nats));
+    broken.extend(binding::check(config));
     broken.extend(token(config));
     broken.extend(hosts(config));
     if let Err(error) = crate::telemetry::filter(&config.telemetry.log) {

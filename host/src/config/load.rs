@@ -247,7 +247,10 @@ fn nest(key: &str, value: Value) -> Dict {
 
 fn type_problem(key: &str, origin: &str, error: &figment::Error) -> Problem {
     let reason = if SECRETS.contains(&key) { "is not text".into() } else { error.kind.to_string() };
-    Problem::Type { key: key.into(), origin: origin.into(), reason }
+    // Within a list the error knows better where it is.
+    let place = error.path.join(".");
+    let key = if place.starts_with(key) { place } else { key.into() };
+    Problem::Type { key, origin: origin.into(), reason }
 }
 
 fn origin(merged: &Figment, key: &str) -> String {

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::binding::Binding;
+
 /// All settings of a host.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -23,6 +25,8 @@ pub struct Config {
     pub sandbox: Sandbox,
     /// Logging.
     pub telemetry: Telemetry,
+    /// Streams of others that are bound to actors. Default none.
+    pub source: Vec<Binding>,
 }
 
 /// When a message or a record counts as stored.

@@ -1,5 +1,6 @@
 //! The JSON that the HTTP API speaks, as plain structs: written by the host, read by the command line and by tests.
-//! Times are Unix milliseconds, sizes bytes. Kinds' versions and dead letters are shown as `registry` and `deadletter` define them.
+//! Times are Unix milliseconds, sizes bytes. Kinds' versions, dead letters and sources are shown
+//! as `registry`, `deadletter` and `source` define them.
 //! Never holds a rule: what is shown is decided where it is asked for.
 
 use std::borrow::Cow;
@@ -11,6 +12,7 @@ use crate::deadletter::DeadLetter;
 use crate::digest::Digest;
 use crate::id::{ActorId, Kind, Seq};
 use crate::registry::Version;
+use crate::source::Status;
 
 /// An error, as RFC 9457 defines it (`application/problem+json`). What does not apply is absent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,4 +147,11 @@ pub struct DeadLetters {
     pub dead_letters: Vec<DeadLetter>,
     /// Goes into `after` for the next page; none: this is the last.
     pub next: Option<Seq>,
+}
+
+/// `GET /v1/sources`: those of the host that answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sources {
+    /// In the order of its settings.
+    pub sources: Vec<Status>,
 }

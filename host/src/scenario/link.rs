@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::backend::{
     Appended, Backend, Delivery, Entry, Error, Expect, Follow, History, Inbox, Log, NewMessage, Notice, Put, Queue,
-    Table, Watch as RowWatch,
+    Standing, Table, Watch as RowWatch,
 };
 use crate::clock::Time;
 use crate::id::{ActorId, BucketId, Epoch, Seq};
@@ -104,6 +104,16 @@ impl Log for Way {
 
     fn bucket_of(&self, actor: &ActorId) -> BucketId {
         self.0.store.log.bucket_of(actor)
+    }
+
+    async fn begin_incarnation(&self, incarnation: u32) -> Result<(), Error> {
+        self.0.alive().await;
+        self.0.store.log.begin_incarnation(incarnation).await
+    }
+
+    async fn standing(&self, bucket: BucketId) -> Result<Standing, Error> {
+        self.0.alive().await;
+        self.0.store.log.standing(bucket).await
     }
 
     async fn append(&self, messages: Vec<NewMessage>) -> Result<Vec<Appended>, Error> {

@@ -1,6 +1,7 @@
 //! The border between a turn and whatever handles it: a component, or one of the host's own actors.
 //! Called by `turn`; implemented by `wasm::component` and by host-native kinds.
-//! Never stores, sends or waits for anything outside: what a handler wants it returns as effects.
+//! Never stores or sends anything: what a handler wants it returns as effects. A component does no I/O at all; the host's
+//! own may read.
 
 use std::time::Duration;
 

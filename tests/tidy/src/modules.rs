@@ -27,7 +27,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
         ],
     ),
     ("seam", &["backend"]),
-    ("what is stored", &["events", "failure", "keys", "outbox", "record"]),
+    ("what is stored", &["events", "failure", "incarnations", "keys", "outbox", "record"]),
     ("code", &["wasm"]),
     ("kinds", &["registry"]),
     ("way in", &["client"]),
@@ -36,9 +36,9 @@ const LAYERS: [(&str, &[&str]); 10] = [
         "one actor",
         &["activation", "bucket", "callers", "commit", "deadletter", "late", "operator", "parking", "tombstone"],
     ),
-    ("one host", &["cluster", "inbox", "node"]),
-    // Ways to use a node: none knows another.
-    ("edges", &["http", "ingress", "scenario"]),
+    ("one host", &["cluster", "inbox", "node", "source"]),
+    // Ways to use a node, and its store: none knows another.
+    ("edges", &["archive", "http", "ingress", "scenario"]),
 ];
 /// Modules that know fewer others than their layer may.
 const NARROW: [(&str, &[&str]); 2] = [

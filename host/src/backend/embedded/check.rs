@@ -120,13 +120,14 @@ fn open_stopped(dir: &Path) -> Result<(Lock, Connection), Error> {
 
 fn survey(connection: &Connection) -> rusqlite::Result<Report> {
     let buckets = u16::try_from(schema::setting(connection, "buckets")?).unwrap_or(u16::MAX);
+    let incarnation = schema::incarnation(connection)?;
     let pages: u32 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
     Ok(Report {
         format: schema::FORMAT,
         sqlite: rusqlite::version().into(),
         bytes: u64::from(pages) * schema::PAGE_BYTES,
         streams: StreamNumber::all(buckets)
-            .map(|stream| look_at(connection, stream))
+            .map(|stream| look_at(connection, stream, incarnation))
             .collect::<rusqlite::Result<_>>()?,
         actors: row::count(connection, Space::Actors)?,
         registry: row::count(connection, Space::Registry)?,
@@ -135,12 +136,12 @@ fn survey(connection: &Connection) -> rusqlite::Result<Report> {
     })
 }
 
-fn look_at(connection: &Connection, stream: StreamNumber) -> rusqlite::Result<StreamReport> {
+fn look_at(connection: &Connection, stream: StreamNumber, incarnation: u32) -> rusqlite::Result<StreamReport> {
     let position = stream::position(connection, stream)?;
     let name = match stream {
         StreamNumber::DEAD_LETTERS => "dead-letters".into(),
         StreamNumber::PARKED => "parked".into(),
-        StreamNumber(number) => BucketId { number, incarnation: 1 }.to_string(),
+        StreamNumber(number) => BucketId { number, incarnation }.to_string(),
     };
     let messages = stream::count(connection, stream)?;
     Ok(StreamReport { name, messages, first: position.first, last: position.last, floor: position.floor })

@@ -7,10 +7,11 @@ use async_trait::async_trait;
 use super::inbox::Reader;
 use super::parked;
 use super::scan;
+use super::schema;
 use super::store::Store;
 use super::stream::{self, Prepared, StreamNumber};
 use crate::backend::bounds::check_messages;
-use crate::backend::{Appended, Delivery, Error, Follow, History, Inbox, Log, NewMessage, Notice, Queue};
+use crate::backend::{Appended, Delivery, Error, Follow, History, Inbox, Log, NewMessage, Notice, Queue, Standing};
 use crate::clock::Time;
 use crate::id::{ActorId, BucketId, Epoch, Seq};
 use crate::names::MessageId;
@@ -25,11 +26,22 @@ impl Log for Streams {
     }
 
     fn buckets(&self) -> Vec<BucketId> {
-        (0..self.0.buckets()).map(|number| BucketId { number, incarnation: 1 }).collect()
+        (0..self.0.buckets()).map(|number| self.0.bucket(number)).collect()
     }
 
     fn bucket_of(&self, actor: &ActorId) -> BucketId {
-        BucketId { number: actor.slot().bucket_number(self.0.buckets()), incarnation: 1 }
+        self.0.bucket(actor.slot().bucket_number(self.0.buckets()))
+    }
+
+    async fn begin_incarnation(&self, incarnation: u32) -> Result<(), Error> {
+        self.0.write(0, move |group| schema::begin_incarnation(group.connection, incarnation)).await
+    }
+
+    async fn standing(&self, bucket: BucketId) -> Result<Standing, Error> {
+        let floor = self.0.tail(bucket)?.floor();
+        let first = move |connection: &_| scan::page(connection, StreamNumber::of(bucket), floor, 1, usize::MAX);
+        let waiting = self.0.readers.scan(first).await?.first().map(|delivery| delivery.seq);
+        Ok(Standing { floor, waiting })
     }
 
     async fn append(&self, messages: Vec<NewMessage>) -> Result<Vec<Appended>, Error> {

@@ -36,4 +36,4 @@ mod writer;
 
 pub use check::{Report, StreamReport, backup, check};
 pub use error::Error;
-pub use open::{Embedded, open, open_with_clock};
+pub use open::{Embedded, exists, open, open_with_clock};

@@ -56,6 +56,14 @@ pub fn open(config: &config::Store) -> Result<Embedded, Error> {
     open_with_clock(config, Arc::new(Clock::system(Time::default())))
 }
 
+/// Whether there is a store in this folder. Nothing is opened or made.
+///
+/// # Errors
+/// `NotAStore`, `Format`, `Folder`: something else is in its place.
+pub fn exists(dir: &Path) -> Result<bool, Error> {
+    Ok(dir.is_dir() && schema::exists(dir)?)
+}
+
 /// As [`open`], with the time from this clock; it is moved on to the log's newest message.
 ///
 /// # Errors
@@ -129,6 +137,7 @@ fn start(config: &config::Store, clock: Arc<Clock>, lock: Lock) -> Result<Embedd
     schema::complete(&connection).map_err(database())?;
     let buckets = schema::setting(&connection, "buckets").map_err(database())?;
     let buckets = u16::try_from(buckets).unwrap_or(u16::MAX);
+    let incarnation = schema::incarnation(&connection).map_err(database())?;
     let positions = positions(&connection, buckets).map_err(database())?;
     resume(&clock, &positions);
     let memory = Memory::load(&connection, buckets, clock.now()).map_err(database())?;
@@ -137,6 +146,7 @@ fn start(config: &config::Store, clock: Arc<Clock>, lock: Lock) -> Result<Embedd
         clock,
         queue: Queue::new(),
         readers,
+        incarnation,
         tails: positions.iter().take(buckets.into()).map(|at| Tail::new(at.floor, at.last)).collect(),
         floors_changed: AtomicBool::new(false),
         followers: Followers::new(),

@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::stream::StreamNumber;
 use super::{Error, parked};
@@ -18,6 +18,8 @@ const DATABASE: &str = "hydra.db";
 pub(super) const FORMAT: u32 = 1;
 /// Says that a database is a Hydra store (`application_id`): "HYDR".
 const APPLICATION: u32 = 0x4859_4452;
+/// Name of the setting that tells the buckets' incarnation.
+const INCARNATION: &str = "incarnation";
 /// Bytes of a page.
 pub(super) const PAGE_BYTES: u64 = 4_096;
 /// Journal pages at which the writer itself checkpoints, if the checkpointer fell that far behind: 64 MiB.
@@ -180,6 +182,21 @@ fn synchronous(durability: Durability) -> &'static str {
 /// A number from the `setting` table.
 pub(super) fn setting(connection: &Connection, name: &str) -> rusqlite::Result<u64> {
     connection.query_row("SELECT value FROM setting WHERE name = ?1", [name], |row| row.get(0)).map(unsigned)
+}
+
+/// The incarnation of all buckets. A store that was never filled from another one does not say: it is the first.
+pub(super) fn incarnation(connection: &Connection) -> rusqlite::Result<u32> {
+    let told = connection.query_row("SELECT value FROM setting WHERE name = ?1", [INCARNATION], |row| row.get(0));
+    Ok(told.optional()?.unwrap_or(1))
+}
+
+/// Raises the incarnation of all buckets.
+pub(super) fn begin_incarnation(connection: &Connection, incarnation: u32) -> rusqlite::Result<()> {
+    let mut raise = connection.prepare_cached(
+        "INSERT INTO setting (name, value) VALUES (?1, ?2)
+            ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
+    )?;
+    raise.execute(params![INCARNATION, incarnation]).map(drop)
 }
 
 /// As SQLite stores it; it knows no larger numbers than `i64::MAX`.

@@ -26,6 +26,8 @@ pub(super) struct Store {
     pub(super) clock: Arc<Clock>,
     pub(super) queue: Queue,
     pub(super) readers: Arc<Readers>,
+    /// Of every bucket, as it was when the store was opened.
+    pub(super) incarnation: u32,
     /// By number of the bucket.
     pub(super) tails: Vec<Tail>,
     /// A floor was acknowledged that is not stored yet.
@@ -54,9 +56,14 @@ impl Store {
         u16::try_from(self.tails.len()).unwrap_or(u16::MAX)
     }
 
+    /// A bucket by its number.
+    pub(super) fn bucket(&self, number: u16) -> BucketId {
+        BucketId { number, incarnation: self.incarnation }
+    }
+
     /// The tail of a bucket of this store.
     pub(super) fn tail(&self, bucket: BucketId) -> Result<&Tail, Error> {
-        let known = self.tails.get(usize::from(bucket.number)).filter(|_| bucket.incarnation == 1);
+        let known = self.tails.get(usize::from(bucket.number)).filter(|_| bucket.incarnation == self.incarnation);
         known.ok_or(Error::Closed)
     }
 

@@ -149,6 +149,11 @@ impl Tail {
         Ok(())
     }
 
+    /// Everything up to here is acknowledged.
+    pub(super) fn floor(&self) -> Seq {
+        lock(&self.state).floor
+    }
+
     /// The floor, if the database has a lower one.
     pub(super) fn floor_to_store(&self) -> Option<Seq> {
         let state = lock(&self.state);

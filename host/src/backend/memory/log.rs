@@ -1,6 +1,7 @@
 //! The seam's `Log` in memory: a map per stream, and whoever waits for it to change.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -9,7 +10,7 @@ use tokio::sync::Notify;
 use crate::backend::bounds::check_messages;
 use crate::backend::followers::Followers;
 use crate::backend::{
-    Appended, DEDUPE_WINDOW, Delivery, Error, Follow, History, Inbox, Log, NewMessage, Notice, Queue,
+    Appended, DEDUPE_WINDOW, Delivery, Error, Follow, History, Inbox, Log, NewMessage, Notice, Queue, Standing,
 };
 use crate::clock::{Clock, Time};
 use crate::guard::lock;
@@ -25,12 +26,15 @@ impl Streams {
     pub(super) fn new(clock: Arc<Clock>, buckets: u16) -> Self {
         let inboxes = (0..buckets).map(|_| Stream::default()).collect();
         let (dead_letters, parked, followers) = (Stream::default(), Stream::default(), Followers::new());
-        Self { shared: Arc::new(Shared { clock, inboxes, dead_letters, parked, followers }) }
+        let incarnation = AtomicU32::new(1);
+        Self { shared: Arc::new(Shared { clock, incarnation, inboxes, dead_letters, parked, followers }) }
     }
 }
 
 struct Shared {
     clock: Arc<Clock>,
+    /// Of every bucket.
+    incarnation: AtomicU32,
     /// By number of the bucket.
     inboxes: Vec<Stream>,
     dead_letters: Stream,
@@ -85,13 +89,17 @@ impl StreamState {
 }
 
 impl Shared {
+    fn bucket(&self, number: u16) -> BucketId {
+        BucketId { number, incarnation: self.incarnation.load(Ordering::Acquire) }
+    }
+
     fn bucket_of(&self, actor: &ActorId) -> BucketId {
         let buckets = u16::try_from(self.inboxes.len()).unwrap_or(1);
-        BucketId { number: actor.slot().bucket_number(buckets), incarnation: 1 }
+        self.bucket(actor.slot().bucket_number(buckets))
     }
 
     fn stream(&self, bucket: BucketId) -> Result<&Stream, Error> {
-        let known = self.inboxes.get(usize::from(bucket.number)).filter(|_| bucket.incarnation == 1);
+        let known = self.inboxes.get(usize::from(bucket.number)).filter(|_| bucket == self.bucket(bucket.number));
         known.ok_or(Error::Closed)
     }
 }
@@ -103,11 +111,22 @@ impl Log for Streams {
     }
 
     fn buckets(&self) -> Vec<BucketId> {
-        (0_u16..).zip(&self.shared.inboxes).map(|(number, _)| BucketId { number, incarnation: 1 }).collect()
+        (0_u16..).zip(&self.shared.inboxes).map(|(number, _)| self.shared.bucket(number)).collect()
     }
 
     fn bucket_of(&self, actor: &ActorId) -> BucketId {
         self.shared.bucket_of(actor)
+    }
+
+    async fn begin_incarnation(&self, incarnation: u32) -> Result<(), Error> {
+        self.shared.incarnation.fetch_max(incarnation, Ordering::AcqRel);
+        Ok(())
+    }
+
+    async fn standing(&self, bucket: BucketId) -> Result<Standing, Error> {
+        let state = lock(&self.shared.stream(bucket)?.state);
+        let waiting = state.behind(state.floor).next().map(|delivery| delivery.seq);
+        Ok(Standing { floor: state.floor, waiting })
     }
 
     async fn append(&self, messages: Vec<NewMessage>) -> Result<Vec<Appended>, Error> {

@@ -110,6 +110,9 @@ impl ConsumerInfo {
 /// A stream, as far as it matters here.
 #[derive(Debug, Deserialize)]
 pub(super) struct StreamInfo {
+    /// When it was made.
+    #[serde(default)]
+    pub(super) created: Option<String>,
     /// What it holds.
     pub(super) state: StreamState,
     /// The server's time.

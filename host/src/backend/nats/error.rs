@@ -67,6 +67,15 @@ pub enum OpenError {
         /// What to do.
         cure: &'static str,
     },
+    /// A stream of ours is gone. A human must bring it back, or give up what it held.
+    #[error(
+        "the system is there and {streams} is missing: bring it back from a copy (nats stream restore); without one its \
+         messages are lost: begin a new system (another nats.system or nats.region), so that nothing is taken for handled"
+    )]
+    Lost {
+        /// Their names.
+        streams: String,
+    },
     /// A stream of ours is somebody else's. Choose other names, or remove it.
     #[error(
         "the stream {stream} is there with other subjects ({found}, not {wanted}): it is not Hydra's, or another version's: \

@@ -66,6 +66,14 @@ impl History<'_> {
     /// # Errors
     /// `Unavailable`: try again.
     pub(super) async fn page(&self, start: Start, limit: usize) -> Result<Vec<Stored>, Error> {
+        self.page_within(start, limit, PAGE_BYTES).await
+    }
+
+    /// As [`History::page`], of so many bytes; one message at least.
+    ///
+    /// # Errors
+    /// `Unavailable`: try again.
+    pub(super) async fn page_within(&self, start: Start, limit: usize, bytes: usize) -> Result<Vec<Stored>, Error> {
         if limit <= 1 {
             return Ok(self.next(start).await?.into_iter().take(limit).collect());
         }
@@ -77,7 +85,7 @@ impl History<'_> {
         if last.is_none_or(|last| is_behind(&last)) {
             return Ok(Vec::new());
         }
-        let page = self.direct(start, limit.min(PAGE_MESSAGES)).await;
+        let page = self.direct(start, limit.min(PAGE_MESSAGES), bytes).await;
         if page.is_empty() { Ok(self.next(start).await?.into_iter().collect()) } else { Ok(page) }
     }
 
@@ -99,13 +107,9 @@ impl History<'_> {
     }
 
     /// As much of a page as comes, in order; nothing if anything is wrong.
-    async fn direct(&self, start: Start, count: usize) -> Vec<Stored> {
-        let get = Get {
-            next_by_subj: Some(&self.subject),
-            batch: Some(count),
-            max_bytes: Some(PAGE_BYTES),
-            ..Get::from(start)
-        };
+    async fn direct(&self, start: Start, count: usize, bytes: usize) -> Vec<Stored> {
+        let get =
+            Get { next_by_subj: Some(&self.subject), batch: Some(count), max_bytes: Some(bytes), ..Get::from(start) };
         let Ok(payload) = serde_json::to_vec(&get) else { return Vec::new() };
         let inbox = self.session.client.new_inbox();
         let Ok(mut answers) = self.session.client.subscribe(inbox.clone()).await else { return Vec::new() };

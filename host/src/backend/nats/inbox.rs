@@ -97,10 +97,7 @@ pub(super) async fn open(
     if epochs.iter().any(|other| *other > epoch) {
         return Err(Error::Closed);
     }
-    let mut floor = Seq(0);
-    for other in &epochs {
-        floor = floor.max(floor_of(session, &stream, *other).await?);
-    }
+    let floor = highest_floor(session, &stream, &epochs).await?;
     let (consumer, from) = (Names::consumer(epoch), Seq(floor.0 + 1));
     // One of the same epoch shares the consumer, so it ends here already.
     for opening in openings.close(bucket, |other| other == epoch) {
@@ -146,6 +143,22 @@ async fn epochs(session: &Session, stream: &str) -> Result<Vec<Epoch>, Error> {
     let reason =
         format!("the stream {stream} has more than {CONSUMERS_MAX} consumers: delete those that are not Hydra's");
     Err(Error::Unavailable { reason })
+}
+
+/// Up to where any owner has acknowledged.
+///
+/// # Errors
+/// `Unavailable`: try again.
+pub(super) async fn floor(session: &Session, stream: &str) -> Result<Seq, Error> {
+    highest_floor(session, stream, &epochs(session, stream).await?).await
+}
+
+async fn highest_floor(session: &Session, stream: &str, epochs: &[Epoch]) -> Result<Seq, Error> {
+    let mut floor = Seq(0);
+    for epoch in epochs {
+        floor = floor.max(floor_of(session, stream, *epoch).await?);
+    }
+    Ok(floor)
 }
 
 async fn floor_of(session: &Session, stream: &str, epoch: Epoch) -> Result<Seq, Error> {

@@ -14,7 +14,7 @@ use super::api::{StreamInfo, ask};
 use super::error::{OpenError, code};
 use super::names::{Names, TableName};
 use super::provision::{self, Difference};
-use super::{connect, headers, open};
+use super::{connect, headers, map, open};
 use crate::clock::{Clock, Time};
 use crate::config;
 use crate::guard::lock;
@@ -149,7 +149,7 @@ async fn bucket_count(jetstream: &Context, names: &Names) -> Result<Option<u16>,
     match ask::<Stored>(jetstream, format!("STREAM.MSG.GET.{name}"), &asked).await {
         Ok(Stored { message }) => {
             let value = data_encoding::BASE64.decode(message.data.as_bytes()).unwrap_or_default();
-            open::read_map(&key, &value).map(Some)
+            map::read(&key, &value).map(Some)
         }
         Err(failure) if failure.is(code::NO_MESSAGE) => Ok(None),
         Err(failure) => Err(OpenError::Store(failure.into())),

@@ -9,16 +9,20 @@ use serde_json::json;
 
 use super::api::{Failure, ask};
 use super::error::{refused, unanswered};
+use super::foreign;
 use super::frame;
 use super::history::{History, Start, is_complete};
 use super::inbox::{self, Openings};
+use super::map;
 use super::notices::Notices;
 use super::publisher::{Outgoing, PublishError};
 use super::session::Session;
 use super::stored::{self, Stored, delivery, message_id};
 use super::time::ServerTime;
 use crate::backend::bounds::check_messages;
-use crate::backend::{self, Appended, Delivery, Error, Follow, Inbox, Log, NewMessage, Notice, Queue};
+use crate::backend::{
+    self, Appended, Delivery, Error, Follow, ForeignPage, Inbox, Log, NewMessage, Notice, Queue, Standing,
+};
 use crate::clock::Time;
 use crate::id::{ActorId, BucketId, Epoch, Seq};
 use crate::names::MessageId;
@@ -38,12 +42,12 @@ impl Streams {
     /// # Errors
     /// `Unavailable`: the server does not tell the time.
     pub(super) async fn start(session: &Session) -> Result<Self, Error> {
-        let (time, notices) = (ServerTime::start(session).await?, Notices::start(session));
+        let (time, notices) = (ServerTime::start(session).await?, Notices::start(session).await?);
         Ok(Self { session: session.clone(), time, notices, openings: Arc::default() })
     }
 
     fn known(&self, bucket: BucketId) -> Result<(), Error> {
-        let is_known = bucket.number < self.session.buckets && bucket.incarnation == 1;
+        let is_known = bucket.number < self.session.buckets && bucket.incarnation == self.session.incarnation;
         if is_known { self.session.check() } else { Err(Error::Closed) }
     }
 
@@ -76,7 +80,7 @@ impl Streams {
 }
 
 fn bucket_of(session: &Session, actor: &ActorId) -> BucketId {
-    BucketId { number: actor.slot().bucket_number(session.buckets), incarnation: 1 }
+    session.bucket(actor.slot().bucket_number(session.buckets))
 }
 
 /// The stream and the subject of an actor's messages.
@@ -145,11 +149,25 @@ impl Log for Streams {
     }
 
     fn buckets(&self) -> Vec<BucketId> {
-        (0..self.session.buckets).map(|number| BucketId { number, incarnation: 1 }).collect()
+        (0..self.session.buckets).map(|number| self.session.bucket(number)).collect()
     }
 
     fn bucket_of(&self, actor: &ActorId) -> BucketId {
         bucket_of(&self.session, actor)
+    }
+
+    async fn begin_incarnation(&self, incarnation: u32) -> Result<(), Error> {
+        self.session.check()?;
+        map::begin_incarnation(&self.session, incarnation).await
+    }
+
+    async fn standing(&self, bucket: BucketId) -> Result<Standing, Error> {
+        self.known(bucket)?;
+        let stream = self.session.names.bucket_stream(bucket);
+        let floor = inbox::floor(&self.session, &stream).await?;
+        let history = History { session: &self.session, stream, subject: ">".into() };
+        let waiting = history.next(Start::At(Seq(floor.0 + 1))).await?.map(|stored| stored.seq);
+        Ok(Standing { floor, waiting })
     }
 
     async fn append(&self, messages: Vec<NewMessage>) -> Result<Vec<Appended>, Error> {
@@ -238,13 +256,23 @@ impl Log for Streams {
         Ok(backend::History { found, complete })
     }
 
+    async fn read_foreign(
+        &self,
+        stream: &str,
+        filter: &str,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Option<ForeignPage>, Error> {
+        self.session.check()?;
+        foreign::read(&self.session, stream, filter, after, limit).await
+    }
+
     fn notify(&self, notice: Notice) {
         self.notices.notify(notice);
     }
 
-    /// Somebody at another host may be: nobody here knows.
-    fn is_followed(&self, _channel: &str) -> bool {
-        true
+    fn is_followed(&self, channel: &str) -> bool {
+        self.notices.is_followed(channel)
     }
 
     async fn follow(&self, prefix: &str) -> Result<Follow, Error> {

@@ -148,6 +148,11 @@ impl Names {
         self.below(subject, "notice")?.strip_suffix(CHANNEL_END)?.strip_suffix('.')
     }
 
+    /// Where followers say which channels they follow.
+    pub(super) fn interest(&self) -> String {
+        format!("{}.interest", self.prefix())
+    }
+
     /// What to subscribe to for the channels that begin with these words.
     pub(super) fn notices(&self, prefix: &str) -> String {
         let words = if prefix.is_empty() { String::new() } else { format!("{prefix}.") };

@@ -7,6 +7,7 @@ use futures_util::StreamExt as _;
 use tokio::sync::{mpsc, oneshot};
 
 use super::headers;
+use super::interest::{self, Interest, SAID_EVERY};
 use super::names::Names;
 use super::session::Session;
 use crate::backend::{Error, Follow, Notice};
@@ -19,7 +20,10 @@ const FOLLOWING_MAX: usize = 16_384;
 const INBOXES: &str = "_INBOX.";
 
 /// The sending end.
-pub(super) struct Notices(mpsc::Sender<Task>);
+pub(super) struct Notices {
+    tasks: mpsc::Sender<Task>,
+    interest: Interest,
+}
 
 enum Task {
     Tell(Notice),
@@ -27,24 +31,36 @@ enum Task {
 }
 
 impl Notices {
-    /// Its task ends with the store.
-    pub(super) fn start(session: &Session) -> Self {
-        let (sender, tasks) = mpsc::channel(SENDING_MAX);
+    /// Its tasks end with the store.
+    ///
+    /// # Errors
+    /// `Unavailable`: the connection is gone; open the store again.
+    pub(super) async fn start(session: &Session) -> Result<Self, Error> {
+        let said = session.client.subscribe(session.names.interest()).await.map_err(unavailable)?;
+        let (interest, (sender, tasks)) = (Interest::default(), mpsc::channel(SENDING_MAX));
+        session.tasks.spawn(interest::listen(session.clone(), said, interest.clone()));
         session.tasks.spawn(send(session.clone(), tasks));
-        Self(sender)
+        Ok(Self { tasks: sender, interest })
+    }
+
+    /// Whether anybody follows a channel, at whichever host.
+    pub(super) fn is_followed(&self, channel: &str) -> bool {
+        self.interest.covers(channel)
     }
 
     /// Sends a notice, if there is room.
     pub(super) fn notify(&self, notice: Notice) {
         // Best effort: the one who waits for it gives up some day.
-        let _ = self.0.try_send(Task::Tell(notice));
+        let _ = self.tasks.try_send(Task::Tell(notice));
     }
 
     /// Follows the channels that begin with these words.
     pub(super) async fn follow(&self, prefix: &str) -> Result<Follow, Error> {
         let (answer, answered) = oneshot::channel();
-        self.0.send(Task::Follow(prefix.into(), answer)).await.map_err(|_| Error::Closed)?;
-        answered.await.unwrap_or(Err(Error::Closed))
+        self.tasks.send(Task::Follow(prefix.into(), answer)).await.map_err(|_| Error::Closed)?;
+        let follow = answered.await.unwrap_or(Err(Error::Closed))?;
+        self.interest.hear(prefix);
+        Ok(follow)
     }
 }
 
@@ -89,19 +105,25 @@ fn subject(names: &Names, channel: &str) -> Option<String> {
 
 async fn follow(session: &Session, prefix: &str) -> Result<Follow, Error> {
     let subscribed = session.client.subscribe(session.names.notices(prefix)).await;
-    let messages = subscribed.map_err(|error| Error::Unavailable { reason: error.to_string() })?;
+    let messages = subscribed.map_err(unavailable)?;
     let (notices, follow) = mpsc::channel(FOLLOWING_MAX);
-    session.tasks.spawn(hear(session.clone(), messages, notices));
+    session.tasks.spawn(hear(session.clone(), prefix.into(), messages, notices));
     Ok(follow)
 }
 
-async fn hear(session: Session, mut messages: Subscriber, notices: mpsc::Sender<Notice>) {
+async fn hear(session: Session, prefix: String, mut messages: Subscriber, notices: mpsc::Sender<Notice>) {
+    let mut say = tokio::time::interval(SAID_EVERY);
+    say.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let message = tokio::select! {
             biased;
-            // Dropping any branch is safe: tokens and ends are looked at again, and a channel loses nothing.
+            // Dropping any branch is safe: tokens, ends and ticks are looked at again, and a channel loses nothing.
             () = session.ended.cancelled() => return,
             () = notices.closed() => return,
+            _ = say.tick() => {
+                interest::say(&session, &prefix).await;
+                continue;
+            }
             message = messages.next() => message,
         };
         let Some(message) = message else { return };
@@ -110,6 +132,10 @@ async fn hear(session: Session, mut messages: Subscriber, notices: mpsc::Sender<
             let _ = notices.try_send(notice);
         }
     }
+}
+
+fn unavailable(error: async_nats::SubscribeError) -> Error {
+    Error::Unavailable { reason: error.to_string() }
 }
 
 fn read(names: &Names, message: Message) -> Option<Notice> {

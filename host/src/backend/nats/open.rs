@@ -8,8 +8,6 @@ use async_nats::Client;
 use async_nats::jetstream::context::AccountErrorKind;
 use async_nats::jetstream::stream::Config;
 use async_nats::jetstream::{self, Context, account::Account};
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,14 +15,14 @@ use super::blobs::Objects;
 use super::connect;
 use super::error::{OpenError, code, cure};
 use super::log::Streams;
+use super::map;
 use super::names::{Names, TableName};
 use super::provision::{self, Difference};
 use super::publisher::Publisher;
 use super::session::Session;
 use super::table::Rows;
-use crate::backend::{self, Backend, DEDUPE_WINDOW, Expect, Put, Table};
+use crate::backend::{Backend, DEDUPE_WINDOW};
 use crate::config;
-use crate::message::Headers;
 
 /// The oldest version that is tested.
 pub(super) const NEEDED: &str = "2.14";
@@ -34,22 +32,12 @@ const FEATURES: [((u64, u64), &str); 3] = [
     ((2, 12), "timers (message schedules)"),
     ((2, 14), "the version that Hydra is tested with"),
 ];
-/// The version of the map of buckets that this program reads and writes.
-const MAP_FORMAT: u32 = 1;
 
 /// An open store on NATS.
 pub struct Nats {
     backend: Backend,
     session: Session,
     differences: Vec<Difference>,
-}
-
-/// How the slots of a region are divided. Written once, by the first host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct BucketMap {
-    format: u32,
-    /// Equal shares of the slots.
-    buckets: u16,
 }
 
 /// Connects and opens the store; makes streams, tables and the object store where they are missing.
@@ -80,13 +68,22 @@ pub async fn open_with_window(
     let publisher = Publisher::start(client.clone(), &tasks, ended.clone()).await?;
     let is_replicated = config.replicas > 1;
     let buckets = store.buckets;
-    let mut session = Session { client, jetstream, publisher, names, buckets, is_replicated, tasks, ended };
+    let incarnation = 1;
+    let mut session =
+        Session { client, jetstream, publisher, names, buckets, incarnation, is_replicated, tasks, ended };
     let registry = Rows::new(&session, TableName::Registry).await?;
-    session.buckets = bucket_count(&registry, &session.names, store.buckets).await?;
+    let map = map::take(&registry, &session.names, store.buckets).await?;
+    (session.buckets, session.incarnation) = (map.buckets, map.incarnation);
     let mut wanted = provision::wanted(&session.names, config, store, session.buckets);
     let of_messages = |stream: &&mut Config| stream.duplicate_window == DEDUPE_WINDOW;
     wanted.iter_mut().filter(of_messages).for_each(|stream| stream.duplicate_window = dedupe_window);
+    if map.complete {
+        provision::refuse_lost(&session.jetstream, &session.names, &wanted).await?;
+    }
     differences.extend(provision::ensure(&session.jetstream, wanted).await?);
+    if !map.complete {
+        map::complete(&registry, &session.names).await?;
+    }
     for one in &differences {
         let Difference { stream, setting, found, wanted, .. } = one;
         tracing::warn!(stream, setting, found, wanted, "a stream is not as the settings say: run hydra doctor");
@@ -102,6 +99,19 @@ pub async fn open_with_window(
         exclusive: false,
     };
     Ok(Nats { backend, session, differences })
+}
+
+/// Whether there is a system of this name in this region. Nothing is made.
+///
+/// # Errors
+/// As [`open`], as far as it gets.
+pub async fn exists(config: &config::Nats) -> Result<bool, OpenError> {
+    let client = connect::connect(config).await?;
+    check_version(&client.server_info().version)?;
+    let jetstream = jetstream(config, client);
+    account(&jetstream).await?;
+    let names = Names::new(&config.system, &config.region);
+    Ok(provision::look(&jetstream, &names.table_stream(TableName::Actors)).await?.is_some())
 }
 
 impl Nats {
@@ -175,43 +185,6 @@ pub(super) async fn account(jetstream: &Context) -> Result<Account, OpenError> {
         );
         OpenError::NoJetStream { reason: error.to_string(), cure }
     })
-}
-
-/// How many buckets this system has: as its first host was told.
-async fn bucket_count(registry: &dyn Table, names: &Names, wanted: u16) -> Result<u16, OpenError> {
-    let key = names.bucket_map();
-    let map = BucketMap { format: MAP_FORMAT, buckets: wanted };
-    let value = serde_json::to_vec(&map).map_err(|error| damaged(&key, &error.to_string()))?;
-    let stored = match registry.get(&key).await? {
-        Some(entry) => entry.value,
-        None => match registry.put(&key, value.clone().into(), Headers::default(), Expect::Absent, None).await? {
-            Put::Written(_) => Bytes::from(value),
-            // Another host was faster.
-            Put::Refused => registry.get(&key).await?.map(|entry| entry.value).unwrap_or_default(),
-        },
-    };
-    let buckets = read_map(&key, &stored)?;
-    if buckets != wanted {
-        tracing::info!(buckets, "the system has its number of buckets already: store.buckets does not count");
-    }
-    Ok(buckets)
-}
-
-/// How many buckets a stored map says there are.
-///
-/// # Errors
-/// `OpenError::Store`: it does not read back.
-pub(super) fn read_map(key: &str, stored: &[u8]) -> Result<u16, OpenError> {
-    let map: BucketMap = serde_json::from_slice(stored).map_err(|error| damaged(key, &error.to_string()))?;
-    if map.format != MAP_FORMAT || !map.buckets.is_power_of_two() || map.buckets > 256 {
-        return Err(damaged(key, "made by another version: use the version that made it"));
-    }
-    Ok(map.buckets)
-}
-
-fn damaged(key: &str, reason: &str) -> OpenError {
-    let reason = format!("the row {key} of the registry, which says how the slots are divided: {reason}");
-    backend::Error::Damaged { reason }.into()
 }
 
 #[cfg(test)]

@@ -180,6 +180,23 @@ fn differences(wanted: &Config, found: &Config) -> Vec<Difference> {
         .collect()
 }
 
+/// Refuses a system that lost a stream. Made anew it would be empty and give out its positions again, so that records would
+/// take new messages for handled ones. The table of living nodes holds nothing that lasts.
+///
+/// # Errors
+/// `OpenError::Lost`: which ones. `OpenError::Provision`: the server did not say.
+pub(super) async fn refuse_lost(jetstream: &Context, names: &Names, wanted: &[Config]) -> Result<(), OpenError> {
+    let liveness = names.table_stream(TableName::Liveness);
+    let lasting = wanted.iter().map(|stream| stream.name.clone()).filter(|name| *name != liveness);
+    let look = |name: String| async move {
+        let found = look(jetstream, &name).await?;
+        Ok::<_, OpenError>(found.is_none().then_some(name))
+    };
+    let looked = futures_util::stream::iter(lasting.map(look)).buffered(AT_ONCE);
+    let lost: Vec<String> = looked.try_filter_map(|lost| std::future::ready(Ok(lost))).try_collect().await?;
+    if lost.is_empty() { Ok(()) } else { Err(OpenError::Lost { streams: lost.join(", ") }) }
+}
+
 /// Makes every stream that is missing; says how the others differ.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use super::names::Names;
 use super::publisher::Publisher;
 use crate::backend::Error;
+use crate::id::BucketId;
 
 /// One open store on NATS. Cheap to clone.
 #[derive(Clone)]
@@ -23,6 +24,8 @@ pub(super) struct Session {
     pub(super) names: Names,
     /// How many equal shares of the slots there are; a power of two.
     pub(super) buckets: u16,
+    /// The incarnation of every bucket, as it was when the store was opened.
+    pub(super) incarnation: u32,
     /// Whether streams have copies on several servers: then a direct get may be answered by one that lags.
     pub(super) is_replicated: bool,
     /// Every task of the store.
@@ -32,6 +35,11 @@ pub(super) struct Session {
 }
 
 impl Session {
+    /// A bucket by its number.
+    pub(super) fn bucket(&self, number: u16) -> BucketId {
+        BucketId { number, incarnation: self.incarnation }
+    }
+
     /// # Errors
     /// `Closed`: the store was closed.
     pub(super) fn check(&self) -> Result<(), Error> {
