@@ -30,6 +30,9 @@ pub(in crate::cli) struct Build {
     /// A folder with an actor.toml
     #[arg(default_value = ".")]
     path: PathBuf,
+    /// Take what was built before, if it was built of these very sources; a new compiler is no change
+    #[arg(long)]
+    if_changed: bool,
 }
 
 /// What was built.
@@ -49,7 +52,11 @@ impl Build {
     /// There is nothing to build, or the build fails: the text says what to install or where to look.
     pub(in crate::cli) async fn run(self, output: &Output) -> Result<()> {
         let component = Component::find(&self.path, None, None)?;
-        let component = make(&component, &Sources::of(&component)?).await?;
+        let sources = Sources::of(&component)?;
+        let component = match self.if_changed && sources.are_built(&component) {
+            true => component,
+            false => make(&component, &sources).await?,
+        };
         let bytes = component.read()?;
         let anatomy = Anatomy::of(&bytes);
         let warnings = anatomy.warnings(component.manifest.limits.memory_bytes_max);
