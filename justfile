@@ -98,14 +98,14 @@ build: setup
 samples: setup
     cargo build --manifest-path {{ samples }} --workspace --release --target {{ guest }}
 
-# Build all sample actors, and those that test the SDKs, in every language
+# Build all sample actors, and those that test the SDKs, in every language; those whose sources have not changed stay
 samples-all: samples build languages
     #!/bin/sh
     set -eu
     export PATH="{{ tools }}/bin:$PATH"
     for manifest in sample-actors/*/actor.toml guest-sdk/*/conformance/actor.toml; do
       project=$(dirname "$manifest")
-      [ -f "$project/Cargo.toml" ] || target/debug/hydra build "$project"
+      [ -f "$project/Cargo.toml" ] || target/debug/hydra build --if-changed "$project"
     done
 
 # Install what builds guests in Go, C, JavaScript and Python into .tools and node_modules, where it is missing; needs Python 3.11

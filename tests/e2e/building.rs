@@ -43,12 +43,12 @@ impl Author {
         let folder = tempfile::tempdir()?;
         let project = self.makes_a_project(folder.path())?;
         shell(&project, self.native_tests)?;
-        let tested = hydra(&project, &["test"])?;
-        ensure!(tested.code == Some(0) && tested.stdout.contains("1 scenario passed"), "{tested:?}");
         let built = hydra(&project, &["build"])?;
         ensure!(built.code == Some(0) && built.stdout.starts_with("greeter: built ./"), "{built:?}");
         ensure!(built.stdout.contains(&format!("hydra-sdk-{} ", self.sdk)), "{built:?}");
         ensure!(!built.stderr.contains("warning: "), "a new project has nothing to be warned of: {built:?}");
+        let tested = hydra(&project, &["test"])?;
+        ensure!(tested.code == Some(0) && tested.stdout.contains("1 scenario passed"), "{tested:?}");
         self.develops(&project)
     }
 

@@ -9,6 +9,8 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use hydra_tests::host::Host;
 use serde_json::Value;
 
+use super::languages;
+
 /// Messages after which a guest that leaks or trips over its collector has done so.
 const MANY: usize = 20_000;
 /// Messages of the largest size, which together are many times an instance's memory.
@@ -24,8 +26,7 @@ fn folder(language: &str) -> PathBuf {
 
 async fn it_conforms(language: &str) -> Result<()> {
     let data = tempfile::tempdir()?;
-    let store = data.path().join("store");
-    let host = Host::start(&store, &["--durability", "os"])?;
+    let host = languages::start(&data)?;
     let manifest = folder(language).join("actor.toml");
     let deployed = match language {
         "rust" => host.deploy("conformance", "conformance", Some(&manifest))?,
@@ -34,7 +35,7 @@ async fn it_conforms(language: &str) -> Result<()> {
     ensure!(deployed.contains(&format!("hydra-sdk-{language} ")), "{deployed}");
     assert_eq!(host.reply("conformance/alice/count", "").await?, 1);
     host.kill()?;
-    let host = Host::start(&store, &["--durability", "os"])?;
+    let host = languages::start(&data)?;
     assert_eq!(host.reply("conformance/alice/get", "").await?, 1, "state outlives the host");
     limits_hold(&host).await?;
     large_bodies_pass(&host).await?;

@@ -1,16 +1,26 @@
 //! The samples in several languages, on a real host: a counter that changes its language goes on counting, and those that
 //! show what a language is good for. What each does by itself is in its scenarios; what is the same in all, in `conformance`.
 
+use std::path::Path;
+
 use anyhow::Result;
 use hydra_tests::host::{Host, sample_folder};
 use serde_json::json;
+use tempfile::TempDir;
 
 /// The same kind, six times.
 const COUNTERS: [&str; 6] = ["counter", "counter-py", "counter-js", "counter-ts", "counter-go", "counter-c"];
 
+/// A host that finds the code that `scenarios` has compiled, or the other way round.
+pub(crate) fn start(data: &TempDir) -> Result<Host> {
+    let compiled = Path::new(env!("CARGO_TARGET_TMPDIR")).join(".hydra/compiled");
+    Host::start_sharing(&compiled, &data.path().join("store"), &["--durability", "os"])
+}
+
 #[tokio::test]
 async fn a_counter_goes_on_in_another_language() -> Result<()> {
-    let host = Host::with(&[])?;
+    let data = tempfile::tempdir()?;
+    let host = start(&data)?;
     for (number, sample) in (1..).zip(COUNTERS) {
         let deployed = match sample {
             "counter" => host.deploy(sample, "counter", None)?,
@@ -28,7 +38,8 @@ async fn a_counter_goes_on_in_another_language() -> Result<()> {
 
 #[tokio::test]
 async fn rate_limiter() -> Result<()> {
-    let host = Host::with(&[])?;
+    let data = tempfile::tempdir()?;
+    let host = start(&data)?;
     host.deploy_folder(&sample_folder("rate-limiter"))?;
     let verdict = host.reply("rate-limiter/alice/take", r#"{"cost":10}"#).await?;
     assert_eq!(verdict, json!({ "allowed": true, "left": 0, "retry_after_ms": 0 }));
@@ -43,7 +54,8 @@ async fn rate_limiter() -> Result<()> {
 
 #[tokio::test]
 async fn parser() -> Result<()> {
-    let host = Host::with(&[])?;
+    let data = tempfile::tempdir()?;
+    let host = start(&data)?;
     host.deploy_folder(&sample_folder("parser"))?;
     assert_eq!(host.hydra(&["ask", "parser/alice", "run", "price = 3 * (4 + 1)"])?, "15");
     assert_eq!(host.hydra(&["ask", "parser/alice", "run", "price / 2"])?, "7");

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// Longest wait for a line or for the end; what takes longer has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest wait for a line or for the end; what takes longer has failed. A busy machine compiles a guest in Python in minutes.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A running program. Killed when it is dropped.
 pub struct Process {
