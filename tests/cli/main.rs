@@ -8,6 +8,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use hydra_tests::binary::{self, Ran};
+use hydra_tests::guest::Guest;
 
 /// A port that nobody listens on: reserved, and refused at once on loopback.
 const NOBODY: &str = "http://127.0.0.1:1";
@@ -191,6 +192,25 @@ fn what_a_build_leaves_is_a_component_or_is_told() -> Result<()> {
         assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
     }
     assert!(!folder.path().join("x.wasm").exists(), "no half of a component");
+    Ok(())
+}
+
+#[test]
+fn what_has_not_changed_is_not_built_again() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let manifest = "kind = \"x\"\ncomponent = \"x.wasm\"\n[build]\ncommand = \"echo built >&2; cp x.txt x.wasm\"\n";
+    std::fs::write(folder.path().join("actor.toml"), manifest)?;
+    std::fs::write(folder.path().join("x.txt"), Guest::counter().build())?;
+    let is_built = |arguments: &[&str]| -> Result<bool> {
+        let ran = hydra_in(folder.path(), arguments)?;
+        assert_eq!((ran.code, ran.stdout.starts_with("x: built ")), (Some(0), true), "{ran:?}");
+        Ok(ran.stderr.contains("built\n"))
+    };
+    assert!(is_built(&["build", "--if-changed"])?);
+    assert!(!is_built(&["build", "--if-changed"])?);
+    assert!(is_built(&["build"])?, "whoever does not say otherwise means it");
+    std::fs::write(folder.path().join("other.txt"), "new")?;
+    assert!(is_built(&["build", "--if-changed"])?);
     Ok(())
 }
 

@@ -15,8 +15,8 @@ const FILES_MAX: usize = 5_000;
 const BYTES_MAX: u64 = 64 << 20;
 /// Folders that build tools write into, or that are no part of a component.
 const LEFT_OUT: [&str; 7] = ["build", "dist", "node_modules", "scenarios", "target", "venv", "__pycache__"];
-/// Files that no component is built of.
-const NO_SOURCES: [&str; 2] = ["md", "wasm"];
+/// Files that no component is built of; `built` is our own record.
+const NO_SOURCES: [&str; 3] = ["built", "md", "wasm"];
 /// First bytes of a core module.
 const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
