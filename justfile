@@ -103,10 +103,11 @@ samples-all: samples build languages
     #!/bin/sh
     set -eu
     export PATH="{{ tools }}/bin:$PATH"
+    # Two at a time: most of these builds use one core.
     for manifest in sample-actors/*/actor.toml guest-sdk/*/conformance/actor.toml; do
       project=$(dirname "$manifest")
-      [ -f "$project/Cargo.toml" ] || target/debug/hydra build --if-changed "$project"
-    done
+      [ -f "$project/Cargo.toml" ] || echo "$project"
+    done | xargs -n 1 -P 2 target/debug/hydra build --if-changed
 
 # Install what builds guests in Go, C, JavaScript and Python into .tools and node_modules, where it is missing; needs Python 3.11
 languages:
