@@ -86,9 +86,13 @@ js:
 
 # Measure: turn and commit on their own, then the whole host; flags as for `hydra bench` (release build; takes minutes)
 bench *flags: samples
-    cargo bench -p hydra --bench '*'
+    cargo bench -p hydra --bench turn --bench commit
     cargo build --release -p hydra
     tests/bench.sh "$@"
+
+# Measure on NATS: the raw log, the bare protocol and Hydra, latencies, a backlog (release build; takes minutes)
+bench-nats *flags: setup
+    cargo bench -p hydra --bench nats -- "$@"
 
 # Make the reference of the library; broken links are errors
 doc:

@@ -24,10 +24,18 @@
 //! | `error` | why; logged once, where it is handled |
 //!
 //! Levels: `error` = a human must act; `warn` = degraded, heals itself; `info` = lifecycle; `debug` = per turn.
+//! Libraries that would log message bodies are held to `info`, whatever the setting says.
 
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::config::{LogFormat, Telemetry};
+
+/// The library whose `debug` and `trace` show message bodies.
+const TALKATIVE: &str = "async_nats";
 
 /// Names of spans, as in the table above.
 pub mod span {
@@ -65,17 +73,30 @@ pub fn filter(directives: &str) -> Result<EnvFilter, Error> {
 /// # Errors
 /// `Error::Filter`: the settings are wrong. `Error::Started`: a mistake of the caller.
 pub fn start(settings: &Telemetry, color: bool) -> Result<(), Error> {
-    let lines = tracing_subscriber::fmt().with_env_filter(filter(&settings.log)?).with_writer(std::io::stderr);
-    let started = match settings.format {
-        LogFormat::Text => lines.with_ansi(color).try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match settings.format {
+        LogFormat::Text => lines.with_ansi(color).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
+    let wanted = filter(&settings.log)?.and(filter_fn(|of| is_discreet(of.target(), *of.level())));
+    let started = tracing_subscriber::registry().with(lines.with_filter(wanted)).try_init();
     started.map_err(|error| Error::Started(error.to_string()))
+}
+
+/// Whether a line of this origin cannot hold what is between an actor and its callers.
+fn is_discreet(target: &str, level: Level) -> bool {
+    level <= Level::INFO || !target.starts_with(TALKATIVE)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bodies_are_not_logged_however_much_is_asked_for() {
+        assert!(!is_discreet("async_nats::connection", Level::DEBUG));
+        assert!(is_discreet("async_nats", Level::WARN) && is_discreet("hydra::turn", Level::TRACE));
+    }
 
     #[test]
     fn levels_and_directives_are_read() {

@@ -1,11 +1,14 @@
 //! What any NATS client can do: send, ask, and be told what it did wrong, without knowing anything of streams.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use async_nats::{Client, HeaderMap, Message};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use hydra_tests::nats::NatsServer;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use super::host::start;
 
@@ -39,20 +42,14 @@ async fn messages_of_one_connection_keep_their_order_though_nobody_waits() -> Re
     let host = start(&server)?;
     host.deploy("echo", "echo", None)?;
     let client = async_nats::connect(server.url()).await?;
+    let inbox = client.new_inbox();
+    let answers = client.subscribe(inbox.clone()).await?;
     for number in 0..500_u32 {
-        client.publish("hydra.local.send.echo.list.append", number.to_string().into()).await?;
+        client.publish_with_reply("hydra.local.ask.echo.list.any", inbox.clone(), number.to_string().into()).await?;
     }
-    request(&client, "hydra.local.send.echo.list.append", HeaderMap::new(), "500").await?;
-    let jetstream = async_nats::jetstream::new(client);
-    let mut bodies = Vec::new();
-    for bucket in 0..16 {
-        let mut stream = jetstream.get_stream(format!("hydra_local_B_{bucket:02x}")).await?;
-        let state = stream.info().await?.state.clone();
-        for seq in state.first_sequence..=state.last_sequence {
-            bodies.push(String::from_utf8(stream.get_raw_message(seq).await?.payload.to_vec())?);
-        }
-    }
-    ensure!(bodies == (0..=500).map(|number| number.to_string()).collect::<Vec<_>>(), "{bodies:?}");
+    let answers: Vec<Message> = timeout(Duration::from_secs(30), answers.take(500).collect()).await?;
+    let expected = (0..500).map(|number: u32| number.to_string());
+    ensure!(answers.iter().map(|answer| &answer.payload[..]).eq(expected.map(String::into_bytes)), "{answers:?}");
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use hydra_tests::nats::NatsServer;
 use serde_json::{Value, json};
 
 /// A host on this server; its cache is in the server's folder, not in the user's.
-fn start(server: &NatsServer) -> Result<Host> {
+pub(crate) fn start(server: &NatsServer) -> Result<Host> {
     let mut command = binary::command()?;
     command.args(["host", "--http", "127.0.0.1:0", "--nats", &server.url()]);
     command.current_dir(server.folder()).env("XDG_CACHE_HOME", server.folder().join("cache"));

@@ -8,9 +8,11 @@ use hydra::backend::nats::{Nats, OpenError, open};
 use hydra::config;
 use hydra_tests::nats::NatsServer;
 
+mod calls;
 mod doctor;
 mod foreign;
 mod host;
+mod hostile;
 mod mailboxes;
 mod opening;
 mod provisioning;

@@ -62,6 +62,12 @@ impl NatsServer {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
+    /// Its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Its port on the loopback address.
     #[must_use]
     pub fn port(&self) -> u16 {

@@ -3,7 +3,7 @@
 //! Never logs or shows a secret.
 
 use std::error::Error as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -125,9 +125,9 @@ async fn tls(config: &config::Nats, mut options: ConnectOptions) -> Result<Conne
     Ok(options)
 }
 
-async fn read(setting: &'static str, path: &PathBuf) -> Result<String, OpenError> {
+async fn read(setting: &'static str, path: &Path) -> Result<String, OpenError> {
     let read = tokio::fs::read_to_string(path).await;
-    read.map_err(|error| OpenError::File { setting, path: path.clone(), reason: error.to_string() })
+    read.map_err(|error| OpenError::File { setting, path: path.into(), reason: error.to_string() })
 }
 
 /// The pause before an attempt to connect: none at first, then doubling.

@@ -5,7 +5,8 @@
 //!   `session`: what everything below shares. `inspect`: looks all of it over from outside, for `hydra doctor`.
 //! - `names`: every subject, stream, table, key and consumer; nothing else puts one together.
 //! - `log`: the seam's `Log`. `inbox` opens a bucket, `feed` pulls its messages, `history` reads older ones, `stored` says
-//!   what a stored message is, `notices` tells and follows, `time` knows the servers' time, `api` asks them. `table`, `watch`, `blobs`: the other two.
+//!   what a stored message is, `notices` tells and follows, `time` knows the servers' time, `api` asks them. `table` (with
+//!   `listing` and `watch`), `blobs`: the other two.
 //! - `calls`: a service for clients that know nothing of streams.
 //! - `publisher`: publishes to streams, many at once, each with its own ack. `headers`, `frame`: ours in NATS's grammar and
 //!   limits. `error`: what NATS says, as the host understands it and with what to do about it.
@@ -23,6 +24,7 @@ mod headers;
 mod history;
 mod inbox;
 mod inspect;
+mod listing;
 mod log;
 mod names;
 mod notices;

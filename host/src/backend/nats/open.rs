@@ -81,8 +81,8 @@ pub async fn open_with_window(
     let is_replicated = config.replicas > 1;
     let buckets = store.buckets;
     let mut session = Session { client, jetstream, publisher, names, buckets, is_replicated, tasks, ended };
-    let registry = Arc::new(Rows::new(&session, TableName::Registry).await?);
-    session.buckets = bucket_count(&*registry, &session.names, store.buckets).await?;
+    let registry = Rows::new(&session, TableName::Registry).await?;
+    session.buckets = bucket_count(&registry, &session.names, store.buckets).await?;
     let mut wanted = provision::wanted(&session.names, config, store, session.buckets);
     let of_messages = |stream: &&mut Config| stream.duplicate_window == DEDUPE_WINDOW;
     wanted.iter_mut().filter(of_messages).for_each(|stream| stream.duplicate_window = dedupe_window);
@@ -91,10 +91,12 @@ pub async fn open_with_window(
         let Difference { stream, setting, found, wanted, .. } = one;
         tracing::warn!(stream, setting, found, wanted, "a stream is not as the settings say: run hydra doctor");
     }
+    // Whoever gave the streams more copies than the settings say has told the servers only.
+    session.is_replicated |= differences.iter().any(|one| one.setting == provision::REPLICAS);
     let backend = Backend {
         log: Arc::new(Streams::start(&session).await?),
         actors: Arc::new(Rows::new(&session, TableName::Actors).await?),
-        registry,
+        registry: Arc::new(Rows::new(&session, TableName::Registry).await?),
         liveness: Arc::new(Rows::new(&session, TableName::Liveness).await?),
         blobs: Arc::new(Objects::new(&session).await?),
         exclusive: false,

@@ -17,6 +17,8 @@ use crate::id::BucketId;
 
 /// How long the place of a deleted or expired row stays marked, so that whoever watches learns of it.
 pub(super) const MARKERS_KEPT: Duration = Duration::from_secs(60);
+/// The setting that says how many servers keep a stream.
+pub(super) const REPLICAS: &str = "num_replicas";
 /// Streams that are asked for or made at once.
 const AT_ONCE: usize = 8;
 /// No limit.
@@ -143,7 +145,7 @@ fn differences(wanted: &Config, found: &Config) -> Vec<Difference> {
     let loses = Some("messages that nobody has handled yet can be lost");
     let refuses = Some("the host cannot write it");
     let pairs: [(&'static str, String, String, Option<&'static str>); 17] = [
-        ("num_replicas", found.num_replicas.to_string(), wanted.num_replicas.to_string(), None),
+        (REPLICAS, found.num_replicas.to_string(), wanted.num_replicas.to_string(), None),
         ("storage", storage(found), storage(wanted), None),
         ("retention", retention(found), retention(wanted), loses),
         ("discard", discard(found), discard(wanted), loses),

@@ -2,7 +2,7 @@
 //! subject, so writes of many rows are on their way at once; the sequence that it gets is the row's revision.
 //! A deleted or expired row leaves a marker for a while, which is no row. Never trusts a header of somebody else.
 
-use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
@@ -12,8 +12,10 @@ use async_nats::jetstream::stream::{DirectGetErrorKind, LastRawMessageErrorKind,
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use tokio::time::Instant;
 
 use super::error::unanswered;
+use super::listing::{Collected, Listing};
 use super::names::TableName;
 use super::provision::MARKERS_KEPT;
 use super::publisher::{Outgoing, PublishError};
@@ -21,6 +23,7 @@ use super::session::Session;
 use super::{frame, headers, watch};
 use crate::backend::bounds::check_row;
 use crate::backend::{Entry, Error, Expect, Put, Table, Watch};
+use crate::guard::lock;
 use crate::id::Revision;
 use crate::message::Headers;
 
@@ -36,14 +39,14 @@ const TRIES_MAX: u32 = 12;
 const PAUSE: Duration = Duration::from_millis(2);
 /// Rows that are read at once to tell rows from markers.
 const READS_AT_ONCE: usize = 32;
-/// Keys that a list looks at beyond its limit, since some may be markers.
-const SPARE_KEYS: usize = 64;
 
 /// One table.
 pub(super) struct Rows {
     session: Session,
     table: TableName,
     stream: Stream<()>,
+    /// What the last page of a long list has left over.
+    listing: Mutex<Option<Listing>>,
 }
 
 /// What a row's subject holds.
@@ -57,7 +60,7 @@ impl Rows {
     pub(super) async fn new(session: &Session, table: TableName) -> Result<Self, Error> {
         let stream = session.jetstream.get_stream_no_info(session.names.table_stream(table)).await;
         let stream = stream.map_err(|error| unanswered("use a table", &error))?;
-        Ok(Self { session: session.clone(), table, stream })
+        Ok(Self { session: session.clone(), table, stream, listing: Mutex::default() })
     }
 
     fn jetstream(&self) -> &Context {
@@ -123,22 +126,25 @@ impl Rows {
         Ok(self.latest(&key, false).await?.and_then(|found| found.entry).map(|_| key))
     }
 
-    /// The first so many keys behind `after`, markers included, in order.
-    async fn candidates(&self, prefix: &str, after: Option<&str>, count: usize) -> Result<BTreeSet<String>, Error> {
+    /// Keys behind `after`, markers included.
+    async fn listing(&self, prefix: &str, after: Option<&str>) -> Result<Listing, Error> {
         let unanswered = |error: &dyn std::fmt::Display| unanswered("list rows", error);
         let filter = self.subject(&watch::words_above(prefix));
         let mut subjects = self.stream.info_with_subjects(filter).await.map_err(|error| unanswered(&error))?;
-        let mut keys = BTreeSet::new();
+        let mut collected = Collected::default();
         while let Some((subject, _)) = subjects.try_next().await.map_err(|error| unanswered(&error))? {
             let Some(key) = self.session.names.key(self.table, &subject) else { continue };
             if key.starts_with(prefix) && after.is_none_or(|after| key > after) {
-                keys.insert(key.to_owned());
-                if keys.len() > count {
-                    keys.pop_last();
-                }
+                collected.add(key);
             }
         }
-        Ok(keys)
+        Ok(collected.listed(prefix, after, Instant::now()))
+    }
+
+    /// What the page before has left over, if this is the next one.
+    fn left_over(&self, prefix: &str, after: Option<&str>) -> Option<Listing> {
+        let mut kept = lock(&self.listing);
+        if kept.as_ref()?.continues(prefix, after, Instant::now()) { kept.take() } else { None }
     }
 }
 
@@ -195,20 +201,27 @@ impl Table for Rows {
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, Error> {
         self.session.check()?;
         let mut listed: Vec<String> = Vec::new();
-        let mut after = after.map(str::to_owned);
+        let mut listing = match self.left_over(prefix, after) {
+            Some(listing) => listing,
+            None => self.listing(prefix, after).await?,
+        };
         while listed.len() < limit {
-            let count = limit.saturating_sub(listed.len()).saturating_add(SPARE_KEYS);
-            let keys = self.candidates(prefix, after.as_deref(), count).await?;
-            let is_last = keys.len() < count;
-            after = keys.last().cloned();
+            let keys = listing.take(limit - listed.len());
+            if keys.is_empty() && listing.is_complete() {
+                break;
+            }
+            if keys.is_empty() {
+                listing = self.listing(prefix, listing.after()).await?;
+                continue;
+            }
             let reads = futures_util::stream::iter(keys).map(|key| self.if_row(key));
             let rows: Vec<Option<String>> = reads.buffered(READS_AT_ONCE).try_collect().await?;
             listed.extend(rows.into_iter().flatten());
-            if is_last {
-                break;
-            }
         }
-        listed.truncate(limit);
+        // Kept only for one who goes on where this page ends: behind its last row, not behind a marker.
+        if listing.is_long() && listing.after() == listed.last().map(String::as_str) {
+            lock(&self.listing).replace(listing);
+        }
         Ok(listed)
     }
 

@@ -1,0 +1,122 @@
+//! What Hydra makes of a NATS server, beside what the server gives: turns per second of the raw log, of the bare protocol
+//! and of whole hosts, in one run, each on a fresh server of its own; then latencies, and a backlog worked off.
+//! The handler is native, so WebAssembly is not in any figure. Needs the nats-server that `./just setup` installs.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark that fails shall stop")]
+
+mod bare;
+mod hosted;
+mod load;
+mod usage;
+mod world;
+
+use std::future::Future;
+use std::time::Duration;
+
+use clap::Parser;
+use hydra::backend::nats::Nats;
+use load::Load;
+use tokio::runtime::{Builder, Runtime};
+use usage::Usage;
+use world::World;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measure turns per second on NATS
+#[derive(Debug, Parser)]
+struct Options {
+    /// Turns of each row with many actors; rows of one actor take a tenth
+    #[arg(long, default_value_t = 200_000)]
+    turns: u64,
+    /// Seconds of each latency row
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// Messages that wait when the last row begins
+    #[arg(long, default_value_t = 1_000_000)]
+    backlog: u64,
+    /// Given by cargo
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// Turns per second, and the CPU microseconds of this process and of the server that each took.
+struct Row {
+    rate: f64,
+    own: f64,
+    server: f64,
+}
+
+fn main() {
+    let options = Options::parse();
+    let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
+    throughput(&runtime, options.turns);
+    latency(&runtime, Duration::from_secs(options.seconds));
+    backlog(&runtime, options.backlog);
+}
+
+/// The matrix: actors, messages sent by each turn, bytes of a body.
+fn throughput(runtime: &Runtime, turns: u64) {
+    println!("Turns a second (CPU of this process + CPU of the server in us a turn), {turns} turns");
+    println!("| actors | sends | body | raw log | bare protocol | Hydra | Hydra / bare | Hydra / raw |");
+    println!("|---|---|---|---|---|---|---|---|");
+    for actors in [1, 1_000, 100_000] {
+        for sends in [0, 1] {
+            for body in [128, 1_024] {
+                let turns = if actors == 1 { turns / 10 } else { turns };
+                let load = Load { actors, sends, body, turns };
+                let raw = measure(runtime, load, |nats| bare::raw(nats, load));
+                let bare = measure(runtime, load, |nats| bare::protocol(nats, load));
+                let hydra = measure(runtime, load, |nats| hosted::work_off(nats, load));
+                let [one, two, three] = [&raw, &bare, &hydra].map(cell);
+                let (to_bare, to_raw) = (hydra.rate / bare.rate, hydra.rate / raw.rate);
+                println!("| {actors} | {sends} | {body} | {one} | {two} | {three} | {to_bare:.2} | {to_raw:.2} |");
+            }
+        }
+    }
+}
+
+fn cell(row: &Row) -> String {
+    format!("{:.0} ({:.0} + {:.0})", row.rate, row.own, row.server)
+}
+
+/// Fills a fresh server's mailboxes, then has `work` empty them.
+fn measure<F: Future<Output = Duration>>(runtime: &Runtime, load: Load, work: impl FnOnce(Nats) -> F) -> Row {
+    runtime.block_on(async {
+        let World { nats, server } = World::start().await;
+        load.fill(&nats).await;
+        let processes = [std::process::id(), server.id()];
+        let before = processes.map(Usage::of);
+        let took = work(nats).await;
+        let turns = load.turns as f64;
+        let after = processes.map(Usage::of);
+        let [own, server] = [0, 1].map(|at| before[at].until(&after[at]).as_secs_f64() * 1e6 / turns);
+        Row { rate: turns / took.as_secs_f64(), own, server }
+    })
+}
+
+fn latency(runtime: &Runtime, span: Duration) {
+    println!(
+        "\nFrom the scheduled time of an ask to its answer, 1,000 actors, one record write an ask, open loop, {span:?}"
+    );
+    println!("| asks a second | answered | p50 ms | p99 ms | max ms |");
+    println!("|---|---|---|---|---|");
+    for rate in [500, 5_000, 20_000] {
+        let times = runtime.block_on(async {
+            let World { nats, server: _server } = World::start().await;
+            hosted::ask(nats, rate, span).await
+        });
+        let at = |quantile| times.value_at_quantile(quantile) as f64 / 1e3;
+        println!("| {rate} | {} | {:.2} | {:.2} | {:.1} |", times.len(), at(0.5), at(0.99), times.max() as f64 / 1e3);
+    }
+}
+
+fn backlog(runtime: &Runtime, turns: u64) {
+    let load = Load { actors: 1_000, sends: 0, body: 128, turns };
+    let row = measure(runtime, load, |nats| hosted::work_off(nats, load));
+    let took = turns as f64 / row.rate;
+    println!(
+        "\nA backlog of {turns} messages to 1,000 actors, from the host's start: {took:.1} s, {} turns/s",
+        cell(&row)
+    );
+}
