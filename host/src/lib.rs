@@ -36,10 +36,13 @@ pub mod outbox;
 pub mod random;
 pub mod record;
 pub mod registry;
+pub mod reply;
 pub mod telemetry;
+pub mod timer;
 pub mod wasm;
 
 mod activation;
+mod alarms;
 mod bucket;
 mod callers;
 mod cluster;
@@ -52,3 +55,4 @@ mod operator;
 mod parking;
 mod tombstone;
 mod turn;
+mod wake;

@@ -11,6 +11,7 @@ use crate::backend::{Error, Expect};
 use crate::bucket::Bucket;
 use crate::id::{ActorId, Seq};
 use crate::record::{self, Record, Status};
+use crate::wake;
 
 /// How long a tombstone stays once it has an end.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
@@ -67,6 +68,10 @@ async fn search_all(buckets: &[Arc<Bucket>]) -> Result<(), Error> {
             let Some(bucket) = buckets.iter().find(|bucket| bucket.id == log.bucket_of(&actor)) else { continue };
             let entry = table.get(key).await?.filter(|entry| entry.headers.get(ENDS).is_none());
             let record = entry.and_then(|entry| Record::decode(&entry).ok());
+            if let Some(record) = record.as_ref().filter(|record| !record.waits.is_empty()) {
+                // Its marker should have led here before.
+                wake::found(bucket, &actor, record);
+            }
             if let Some(record) = record.filter(|record| record.status == Status::Deleted) {
                 bucket.remember_tombstone(record.position().map_or(Seq(0), |at| at.seq), actor);
             }

@@ -5,4 +5,6 @@ mod handling;
 mod operating;
 mod parking;
 mod sharing;
+mod requests;
 mod surviving;
+mod timers;

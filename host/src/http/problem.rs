@@ -180,7 +180,7 @@ impl From<client::Error> for Problem {
             E::TooLarge { size, limit } => {
                 Self::too_large("message's body", Some(size as u64), limit as u64, super::input::MESSAGE_BODY.setting)
             }
-            E::Malformed(_) | E::Key { .. } | E::ReservedKey => Self::new(BAD_REQUEST, error.to_string()),
+            E::Malformed(_) | E::Key { .. } | E::ReservedKey | E::Ended => Self::new(BAD_REQUEST, error.to_string()),
             E::Store(error) => error.into(),
         }
     }
