@@ -67,7 +67,11 @@ pub(crate) const LATE: [&[Step]; 4] = [
     &[Step::Trimmed],
 ];
 
+/// Steps that a host comes to only for actors with timers: this load has none, the simulation has.
+const OF_TIMERS: [Step; 3] = [Step::TimerMarked, Step::BeforeTick, Step::TickStored];
+
 /// Steps that a host comes to at once, whatever it does.
 pub(crate) fn soon() -> impl Iterator<Item = Step> {
-    Step::ALL.iter().copied().filter(|step| !LATE.iter().any(|late| late.contains(step)))
+    let is_late = |step: &Step| LATE.iter().any(|late| late.contains(step));
+    Step::ALL.iter().copied().filter(move |step| !is_late(step) && !OF_TIMERS.contains(step))
 }

@@ -160,6 +160,7 @@ async fn a_request_to_itself_and_one_that_comes_back_are_answered() {
     let rig = rig();
     let (node, _) = rig.start().await;
     send(&node, "peer/a", "ask", "peer/a 60000 now self").await;
+    pass(Duration::from_secs(1)).await;
     // a asks b, which asks a, and answers when it has its answer.
     send(&node, "peer/a", "ask", "peer/b 60000 relay peer/a 60000 now cycle").await;
     pass(Duration::from_secs(2)).await;

@@ -12,7 +12,7 @@ use super::api::{self, Api};
 use super::output::Output;
 use super::{
     actor, bench, completions, config, deploy, dev, dlq, doctor, grouped_help, host, kind, new, rollback, send, state,
-    store, tail,
+    store, tail, timer,
 };
 
 /// An actor host: sandboxed WebAssembly handlers, durable mailboxes, exactly-once effects.
@@ -68,6 +68,8 @@ enum Verb {
     Tail(tail::Tail),
     #[command(subcommand)]
     Dlq(dlq::Dlq),
+    #[command(subcommand)]
+    Timer(timer::Timer),
     #[command(subcommand)]
     Config(config::Config),
     #[command(subcommand)]
@@ -152,6 +154,7 @@ fn client(verb: Verb, global: &Global, output: &Output) -> Result<()> {
             Verb::State(verb) => verb.run(&api, output).await,
             Verb::Tail(verb) => verb.run(&api, output).await,
             Verb::Dlq(verb) => verb.run(&api, output).await,
+            Verb::Timer(verb) => verb.run(&api, output).await,
             Verb::Doctor(verb) => verb.run(&api, output).await,
             Verb::Bench(verb) => verb.run(&api, output).await,
             Verb::Host(_) | Verb::Dev(_) | Verb::New(_) | Verb::Config(_) | Verb::Store(_) | Verb::Completions(_) => {

@@ -32,6 +32,7 @@ mod signals;
 mod state;
 mod store;
 mod tail;
+mod timer;
 
 pub(crate) use arguments::Cli;
 pub(crate) use output::report;

@@ -3,7 +3,7 @@
 //! Never opens the store's files, never runs a guest, and never trusts a header.
 //!
 //! A request's way: `serve` (sockets, drain) → `guard` (who may, how many) → `routes` → one file per resource
-//! (`ask`, `actors`, `kinds`, `dead_letters`, `events`), which read with `input` and fail with `problem`.
+//! (`ask`, `actors`, `kinds`, `dead_letters`, `events`, `timers`), which read with `input` and fail with `problem`.
 //! The JSON of all answers is in `view`. Every route, header and problem is listed in `docs/reference/http.md`.
 
 mod actors;
@@ -16,6 +16,7 @@ mod kinds;
 mod problem;
 mod routes;
 mod serve;
+mod timers;
 pub mod view;
 
 pub use routes::{Api, Readiness};

@@ -41,6 +41,7 @@ types! {
     UNKNOWN_ACTOR = "unknown-actor", NOT_FOUND, "No such actor";
     NO_STATE = "no-state", NOT_FOUND, "The actor has no state";
     UNKNOWN_DEAD_LETTER = "unknown-dead-letter", NOT_FOUND, "No such dead letter";
+    UNKNOWN_TIMER = "unknown-timer", NOT_FOUND, "No such timer";
     METHOD_NOT_ALLOWED = "method-not-allowed", METHOD_NOT_ALLOWED, "The route has no such method";
     SLOW_REQUEST = "slow-request", REQUEST_TIMEOUT, "The body did not arrive in time";
     KEY_REUSED = "key-reused", CONFLICT, "The idempotency key came before with another message";
