@@ -95,8 +95,7 @@ async fn reminder() -> Result<()> {
     // Due while no host runs: told by the next one.
     host.hydra(&["ask", "reminder/bob", "in", r#"{"name":"tea","seconds":1,"text":"late"}"#])?;
     host.kill()?;
-    let told = start()?.eventually(&["ask", "reminder/bob", "told"], |told| !told["text"].is_null() && told["text"] != "[]")?;
-    assert!(told.to_string().contains("late"), "{told}");
+    start()?.eventually(&["ask", "reminder/bob", "told"], |told| told.to_string().contains("late"))?;
     Ok(())
 }
 
