@@ -137,7 +137,8 @@ impl Alarms {
     /// The markers that nobody needs any more: from now on nothing relies on them.
     pub(crate) fn take_idle_marks(&mut self, now: Instant) -> Vec<(ActorId, Revision)> {
         let is_over = |since: &Instant| now.saturating_duration_since(*since) >= MARK_KEPT;
-        let over: Vec<ActorId> = self.idle.iter().filter(|(_, since)| is_over(since)).map(|(of, _)| of.clone()).collect();
+        let over: Vec<ActorId> =
+            self.idle.iter().filter(|(_, since)| is_over(since)).map(|(of, _)| of.clone()).collect();
         over.into_iter().filter_map(|actor| self.unmark(actor)).collect()
     }
 

@@ -94,7 +94,9 @@ pub enum Error {
     #[error("idempotency keys that begin with {REPLAY_KEY} are the host's own: choose another")]
     ReservedKey,
     /// The dead letter is the answer to a request of its actor. Show it, and drop it.
-    #[error("an answer cannot be handled again: the request that it ended is over; send the actor what it needs instead")]
+    #[error(
+        "an answer cannot be handled again: the request that it ended is over; send the actor what it needs instead"
+    )]
     Ended,
     /// The store cannot take messages now. Try again.
     #[error(transparent)]

@@ -236,7 +236,8 @@ pub(crate) async fn hand_over(bucket: &Bucket, actor: &ActorId, record: &Record)
                 }
                 Some(Reply::Actor { to, token }) => {
                     messages.extend(record.handled().map(|handled| {
-                        let ((headers, body), id) = (brought(&token, actor, answer), MessageId::outbox(actor, handled, index));
+                        let ((headers, body), id) =
+                            (brought(&token, actor, answer), MessageId::outbox(actor, handled, index));
                         // No T: the request's token tells whether a copy counts.
                         NewMessage { queue: Queue::Inbox, to, id, committed: None, headers, body }
                     }));

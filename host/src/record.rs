@@ -304,7 +304,8 @@ mod tests {
     fn send(bytes: usize) -> outbox::Entry {
         let to = ActorId::parse("counter/b").unwrap();
         let subject = Subject::new("add").unwrap();
-        let send = Send { to: to.clone(), subject, headers: Headers::default(), body: vec![7; bytes].into(), awaited: None };
+        let send =
+            Send { to: to.clone(), subject, headers: Headers::default(), body: vec![7; bytes].into(), awaited: None };
         outbox::Entry::send(send, &to, None)
     }
 

@@ -121,7 +121,9 @@ mod tests {
         for reply in [of_actor(), Reply::Channel("reply.1".into()), Reply::Channel("_INBOX.x.y".into())] {
             assert_eq!(Reply::read(&reply.to_string()), Some(reply));
         }
-        for text in ["", "reply", "orders.new", "$SYS.x", "actor.order.a", "actor.Order.a.x", "actor.order.a=.x", "reply.*"] {
+        for text in
+            ["", "reply", "orders.new", "$SYS.x", "actor.order.a", "actor.Order.a.x", "actor.order.a=.x", "reply.*"]
+        {
             assert_eq!(Reply::read(text), None, "{text}");
         }
     }

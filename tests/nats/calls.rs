@@ -30,7 +30,10 @@ async fn any_client_asks_and_sends() -> Result<()> {
     let answer = request(&client, "hydra.local.ask.counter.alice.add", HeaderMap::new(), "5").await?;
     ensure!(header(&answer, "Hydra-Status") == "replied" && &answer.payload[..] == b"5", "{answer:?}");
     let accepted = request(&client, "hydra.local.send.counter.alice.add", HeaderMap::new(), "2").await?;
-    ensure!(header(&accepted, "Hydra-Status") == "accepted" && !header(&accepted, "Hydra-Id").is_empty(), "{accepted:?}");
+    ensure!(
+        header(&accepted, "Hydra-Status") == "accepted" && !header(&accepted, "Hydra-Id").is_empty(),
+        "{accepted:?}"
+    );
     let answer = request(&client, "hydra.local.ask.counter.alice.get", HeaderMap::new(), "").await?;
     ensure!(&answer.payload[..] == b"7", "{answer:?}");
     Ok(())
@@ -84,7 +87,10 @@ async fn a_callers_mistake_is_told_at_once() -> Result<()> {
     ] {
         let answer = request(&client, subject, HeaderMap::new(), "5").await?;
         let told: Value = serde_json::from_slice(&answer.payload)?;
-        ensure!(header(&answer, "Hydra-Status") == "refused" && told["code"] == json!(problem), "{subject}: {answer:?}");
+        ensure!(
+            header(&answer, "Hydra-Status") == "refused" && told["code"] == json!(problem),
+            "{subject}: {answer:?}"
+        );
     }
     Ok(())
 }

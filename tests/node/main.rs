@@ -4,7 +4,7 @@ mod failing;
 mod handling;
 mod operating;
 mod parking;
-mod sharing;
 mod requests;
+mod sharing;
 mod surviving;
 mod timers;

@@ -33,7 +33,8 @@ fn asking(input: &Input<'_>, words: &[&str], memo: Bytes, outcome: Outcome) -> H
     let token = format!("{}-{}", input.origin.seq, input.message.to.id());
     let mut waits = input.waits.clone();
     waits.expect(Pending { token: token.clone(), memo, due }).expect("few requests");
-    let send = Send { awaited: Some(Awaited { token, due }), ..sending(&actor(words[0]), words[2], words[3..].join(" ")) };
+    let send =
+        Send { awaited: Some(Awaited { token, due }), ..sending(&actor(words[0]), words[2], words[3..].join(" ")) };
     done(StateChange::Keep, outcome, Effects { sends: vec![send], waits: Some(waits), ..Effects::default() })
 }
 
@@ -108,7 +109,10 @@ async fn every_request_ends_once_and_with_what_the_other_said() {
     pass(Duration::from_secs(20)).await;
     let mut told: Vec<String> = list(&node, "peer/a").await.split_whitespace().map(Into::into).collect();
     told.sort();
-    assert_eq!(told, ["break:failed=trap", "done:done", "fail:failed=why", "now:replied=<hello>", "refuse:refused=why"]);
+    assert_eq!(
+        told,
+        ["break:failed=trap", "done:done", "fail:failed=why", "now:replied=<hello>", "refuse:refused=why"]
+    );
     assert!(rig.record(&actor("peer/a")).await.waits.is_empty());
     // Refused to somebody who waits: that leaves no dead letter.
     let letters = deadletter::list(&rig.backend, None, Seq(0), 10).await.unwrap();

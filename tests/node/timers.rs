@@ -28,7 +28,11 @@ fn handle(input: &Input<'_>) -> Handled {
     if let Some(name) = subject.strip_prefix("timer:") {
         let missed = input.message.headers.get("hydra-missed").unwrap_or("none").to_owned();
         let before = input.state.clone().unwrap_or_default();
-        return ok(Outcome::Done, StateChange::Set([&before[..], format!("{name}+{missed} ").as_bytes()].concat().into()), vec![]);
+        return ok(
+            Outcome::Done,
+            StateChange::Set([&before[..], format!("{name}+{missed} ").as_bytes()].concat().into()),
+            vec![],
+        );
     }
     let words: Vec<&str> = body.split(' ').collect();
     let span = || Duration::from_millis(words[1].parse().expect("milliseconds"));
@@ -81,7 +85,9 @@ async fn markers(rig: &Rig) -> usize {
 /// The messages in an actor's mailbox whose subject begins so.
 async fn ticks(rig: &Rig, of: &str) -> usize {
     let all = rig.backend.log.read(Queue::Inbox, Some(&actor(of)), Seq(0), 100_000).await.unwrap();
-    all.iter().filter(|one| one.headers.get("Hydra-Subject").is_some_and(|subject| subject.starts_with("timer:"))).count()
+    all.iter()
+        .filter(|one| one.headers.get("Hydra-Subject").is_some_and(|subject| subject.starts_with("timer:")))
+        .count()
 }
 
 #[tokio::test(start_paused = true)]

@@ -92,6 +92,11 @@ fn an_outbox_that_stays_in_the_record_though_it_was_handed_over_is_found() {
 }
 
 #[test]
+fn a_tick_that_counts_though_its_timer_has_moved_on_is_found() {
+    is_found(Rule::Tick, Scenario::Timers, &["doubled"]);
+}
+
+#[test]
 fn zz_count() {
     let all = [
         (Rule::CompareAndSwap, Scenario::Pauses),

@@ -23,12 +23,14 @@ pub(crate) enum Scenario {
     Trimming,
     /// Actors cannot handle anything for a while, are slow or suspended: their messages are parked.
     Parking,
+    /// Actors wait for times and for each other while hosts die, take over, stand still.
+    Timers,
     /// All of it.
     Everything,
 }
 
 /// All of them.
-pub(crate) const ALL: [Scenario; 9] = [
+pub(crate) const ALL: [Scenario; 10] = [
     Scenario::Crashes,
     Scenario::Takeovers,
     Scenario::Cuts,
@@ -37,6 +39,7 @@ pub(crate) const ALL: [Scenario; 9] = [
     Scenario::LateCopies,
     Scenario::Trimming,
     Scenario::Parking,
+    Scenario::Timers,
     Scenario::Everything,
 ];
 
@@ -76,6 +79,8 @@ pub(crate) struct Plan {
     pub(crate) offset_ms: i64,
     /// Some messages take seconds to handle.
     pub(crate) is_slow: bool,
+    /// Actors set timers and make requests.
+    pub(crate) waits: bool,
 }
 
 impl Plan {
@@ -91,7 +96,7 @@ impl Scenario {
     pub(crate) fn plan(self) -> Plan {
         use Step::{Blackout, Crash, Cut, Join, Jump, Operate, Outage, Pause, Retention, Unseen};
         let rates = Rates { slow: 200, ..Rates::default() };
-        let calm = Plan { rates, steps: &[], offset_ms: 0, is_slow: false };
+        let calm = Plan { rates, steps: &[], offset_ms: 0, is_slow: false, waits: false };
         match self {
             Self::Crashes => {
                 let steps = &[(Crash, 60), (Blackout, 8), (Join, 10), (Jump, 15)];
@@ -126,6 +131,23 @@ impl Scenario {
                     &[(Outage, 50), (Operate, 50), (Crash, 25), (Join, 10), (Blackout, 4), (Unseen, 5), (Retention, 8)];
                 Plan { rates: Rates { lost: 5, partial: 10, ..rates }, steps, is_slow: true, ..calm }
             }
+            Self::Timers => Plan {
+                rates: Rates { lost: 10, late: 5, partial: 10, copies: 40, late_news: 200, ..rates },
+                steps: &[
+                    (Crash, 30),
+                    (Blackout, 5),
+                    (Join, 15),
+                    (Pause, 10),
+                    (Cut, 5),
+                    (Unseen, 10),
+                    (Jump, 10),
+                    (Outage, 15),
+                    (Operate, 15),
+                ],
+                offset_ms: 4_000,
+                waits: true,
+                ..calm
+            },
             Self::Everything => Plan {
                 rates: Rates {
                     unavailable: 20,
@@ -151,6 +173,7 @@ impl Scenario {
                 ],
                 offset_ms: 4_000,
                 is_slow: true,
+                ..calm
             },
         }
     }

@@ -70,6 +70,8 @@ pub enum Rule {
     ParkedOrder,
     /// An outbox that the floor does not tell to be handed over is taken out of the record once it is.
     ClearedOutbox,
+    /// A tick counts only if it is of the timer's next time.
+    Tick,
 }
 
 /// What all nodes of one simulation share: the store, the choices, the witness.

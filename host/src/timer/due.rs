@@ -2,6 +2,8 @@
 //! request, its time-out. The record alone decides: what is not in it any more is stale, and so each counts once, however
 //! often it is stored. Pure.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::schedule::Schedule;
@@ -14,6 +16,10 @@ use crate::names::{ANSWER, MessageId, Subject, TIMER};
 
 /// The header by which a tick tells how many times were missed before it.
 const MISSED: &str = "hydra-missed";
+
+/// A tick that is told no later than this behind its time is never skipped: hosts' clocks may differ by as much, and a timer
+/// with a shorter interval would never be heard on one whose clock is behind.
+const LATE_BEYOND: Duration = Duration::from_secs(10);
 
 /// One thing that is to come: it is told once under a claim, and handled once for ever.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,7 +131,8 @@ impl Heard {
         let mut rest = waits.clone();
         let mut timer = rest.timers.remove(index);
         let (missed, next) = timer.schedule.after(timer.due, told);
-        let skipped = timer.missed == Missed::Skip && timer.schedule != Schedule::Once && missed > 0;
+        let is_late = missed > 0 && told > timer.due.plus(LATE_BEYOND);
+        let skipped = timer.missed == Missed::Skip && timer.schedule != Schedule::Once && is_late;
         if let Some(next) = next {
             timer.due = next;
             rest.timers.insert(index, timer);

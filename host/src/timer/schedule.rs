@@ -139,7 +139,9 @@ impl Schedule {
                 let (Ok(from), Ok(told_at)) = (at(zone, due), at(zone, told)) else { return (0, None) };
                 let count = |missed: &u64| *missed < MISSED_COUNTED_MAX;
                 let (mut missed, mut last) = (0, from);
-                while let Some(passed) = Some(&missed).filter(|missed| count(missed)).and_then(|_| following(&cron, &last)) {
+                while let Some(passed) =
+                    Some(&missed).filter(|missed| count(missed)).and_then(|_| following(&cron, &last))
+                {
                     if time(&passed) > told {
                         return (missed, Some(time(&passed)));
                     }
@@ -240,15 +242,27 @@ mod tests {
     #[test]
     fn steps_go_on_through_both_changes_of_the_clock() {
         let spring = times("*/30 * * * *", "Europe/Berlin", "2026-03-29T00:15:00Z", 4);
-        assert_eq!(spring, ["2026-03-29T00:30:00Z", "2026-03-29T01:00:00Z", "2026-03-29T01:30:00Z", "2026-03-29T02:00:00Z"]);
+        assert_eq!(
+            spring,
+            ["2026-03-29T00:30:00Z", "2026-03-29T01:00:00Z", "2026-03-29T01:30:00Z", "2026-03-29T02:00:00Z"]
+        );
         let autumn = times("*/30 * * * *", "Europe/Berlin", "2026-10-25T00:15:00Z", 4);
-        assert_eq!(autumn, ["2026-10-25T00:30:00Z", "2026-10-25T01:00:00Z", "2026-10-25T01:30:00Z", "2026-10-25T02:00:00Z"]);
+        assert_eq!(
+            autumn,
+            ["2026-10-25T00:30:00Z", "2026-10-25T01:00:00Z", "2026-10-25T01:30:00Z", "2026-10-25T02:00:00Z"]
+        );
     }
 
     #[test]
     fn leap_days_and_seconds_and_weekdays_are_known() {
-        assert_eq!(times("0 0 29 2 *", "UTC", "2026-01-01T00:00:00Z", 2), ["2028-02-29T00:00:00Z", "2032-02-29T00:00:00Z"]);
-        assert_eq!(times("*/20 * * * * *", "UTC", "2026-01-01T00:00:01Z", 2), ["2026-01-01T00:00:20Z", "2026-01-01T00:00:40Z"]);
+        assert_eq!(
+            times("0 0 29 2 *", "UTC", "2026-01-01T00:00:00Z", 2),
+            ["2028-02-29T00:00:00Z", "2032-02-29T00:00:00Z"]
+        );
+        assert_eq!(
+            times("*/20 * * * * *", "UTC", "2026-01-01T00:00:01Z", 2),
+            ["2026-01-01T00:00:20Z", "2026-01-01T00:00:40Z"]
+        );
         assert_eq!(times("0 9 * * MON", "America/New_York", "2026-07-01T00:00:00Z", 1), ["2026-07-06T13:00:00Z"]);
     }
 

@@ -92,10 +92,14 @@ pub enum Error {
         ms: u64,
     },
     /// More than [`COUNT_MAX`].
-    #[error("an actor has at most {COUNT_MAX} timers and pending requests together: cancel some, or use further actors")]
+    #[error(
+        "an actor has at most {COUNT_MAX} timers and pending requests together: cancel some, or use further actors"
+    )]
     TooMany,
     /// More than [`BYTES_MAX`].
-    #[error("timers and pending requests of {size} bytes, limit {BYTES_MAX} for all of an actor: keep bodies and memos short")]
+    #[error(
+        "timers and pending requests of {size} bytes, limit {BYTES_MAX} for all of an actor: keep bodies and memos short"
+    )]
     TooLarge {
         /// How large they would be.
         size: usize,
@@ -206,7 +210,8 @@ mod tests {
         set(&mut waits, "a", 1).unwrap();
         set(&mut waits, "b", 1).unwrap();
         waits.set("a", When::After(Duration::from_secs(2)), Missed::Skip, Bytes::new(), at(4), Time(1)).unwrap();
-        let told: Vec<_> = waits.timers.iter().map(|timer| (timer.name.as_str(), timer.generation, timer.due)).collect();
+        let told: Vec<_> =
+            waits.timers.iter().map(|timer| (timer.name.as_str(), timer.generation, timer.due)).collect();
         assert_eq!(told, [("b", at(3), Time(9)), ("a", at(4), Time(2_001))]);
         assert!(waits.cancel("a") && !waits.cancel("a"));
     }

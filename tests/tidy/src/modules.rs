@@ -80,8 +80,7 @@ const PURE: [&str; 15] = [
 /// What a pure module does not contain. A mailbox holds the runtime's permits, but never waits for them.
 const IMPURE: [&str; 4] = ["tokio::", "tracing::", "async fn", ".await"];
 /// Where the binary may name a backend: where a host is put together, and where a stopped one's store is looked at.
-const STARTERS: [&str; 3] =
-    ["host/src/cli/doctor_nats.rs", "host/src/cli/host.rs", "host/src/cli/store.rs"];
+const STARTERS: [&str; 3] = ["host/src/cli/doctor_nats.rs", "host/src/cli/host.rs", "host/src/cli/store.rs"];
 const BACKENDS: [&str; 3] = ["embedded", "memory", "nats"];
 
 /// Modules import downwards, and a new module says where it stands.
