@@ -188,10 +188,10 @@ async fn a_later_turn_answers_callers_and_actors() {
     let rig = rig();
     let (node, _) = rig.start().await;
     let client = node.client();
-    let waiting = tokio::spawn(async move { ask(&client, request("peer/h", "hold", "")).await });
-    pass(Duration::from_secs(1)).await;
-    send(&node, "peer/h", "let-go", "").await;
-    let answer = waiting.await.unwrap();
+    let (answer, ()) = tokio::join!(ask(&client, request("peer/h", "hold", "")), async {
+        pass(Duration::from_secs(1)).await;
+        send(&node, "peer/h", "let-go", "").await;
+    });
     assert_eq!((answer.status, answer.body.as_ref()), (Status::Replied, b"held".as_slice()));
     send(&node, "peer/a", "ask", "peer/h 60000 hold").await;
     pass(Duration::from_secs(1)).await;

@@ -7,7 +7,7 @@ use super::scenario::Scenario;
 use super::world::run;
 
 /// Seeds within which a missing rule must be found.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 240;
 
 #[track_caller]
 fn is_found(rule: Rule, scenario: Scenario, by: &[&str]) {

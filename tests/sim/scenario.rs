@@ -91,12 +91,18 @@ impl Plan {
     }
 }
 
+/// Nothing happens but that calls take their time.
+const CALM: Plan = {
+    let (unavailable, lost, late, partial) = (0, 0, 0, 0);
+    let rates = Rates { unavailable, lost, late, partial, slow: 200, stale: 0, copies: 0, late_news: 0 };
+    Plan { rates, steps: &[], offset_ms: 0, is_slow: false, waits: false }
+};
+
 impl Scenario {
     /// What happens in it.
     pub(crate) fn plan(self) -> Plan {
         use Step::{Blackout, Crash, Cut, Join, Jump, Operate, Outage, Pause, Retention, Unseen};
-        let rates = Rates { slow: 200, ..Rates::default() };
-        let calm = Plan { rates, steps: &[], offset_ms: 0, is_slow: false, waits: false };
+        let (rates, calm) = (CALM.rates, CALM);
         match self {
             Self::Crashes => {
                 let steps = &[(Crash, 60), (Blackout, 8), (Join, 10), (Jump, 15)];
@@ -131,56 +137,66 @@ impl Scenario {
                     &[(Outage, 50), (Operate, 50), (Crash, 25), (Join, 10), (Blackout, 4), (Unseen, 5), (Retention, 8)];
                 Plan { rates: Rates { lost: 5, partial: 10, ..rates }, steps, is_slow: true, ..calm }
             }
-            Self::Timers => Plan {
-                rates: Rates { lost: 10, late: 5, partial: 10, copies: 40, late_news: 200, ..rates },
-                steps: &[
-                    (Crash, 30),
-                    (Blackout, 5),
-                    (Join, 15),
-                    (Pause, 10),
-                    (Cut, 5),
-                    (Unseen, 10),
-                    (Jump, 10),
-                    (Outage, 15),
-                    (Operate, 15),
-                ],
-                offset_ms: 4_000,
-                waits: true,
-                ..calm
-            },
-            Self::Everything => Plan {
-                rates: Rates {
-                    unavailable: 20,
-                    lost: 20,
-                    late: 10,
-                    partial: 30,
-                    slow: 200,
-                    stale: 30,
-                    copies: 40,
-                    late_news: 200,
-                },
-                steps: &[
-                    (Crash, 20),
-                    (Blackout, 3),
-                    (Join, 15),
-                    (Pause, 10),
-                    (Cut, 10),
-                    (Unseen, 10),
-                    (Jump, 10),
-                    (Retention, 5),
-                    (Outage, 20),
-                    (Operate, 20),
-                ],
-                offset_ms: 4_000,
-                is_slow: true,
-                ..calm
-            },
+            Self::Timers => timers(),
+            Self::Everything => everything(),
         }
     }
 
     /// The name that `FromStr` reads.
     pub(crate) fn name(self) -> String {
         format!("{self:?}").to_lowercase()
+    }
+}
+
+fn timers() -> Plan {
+    use Step::{Blackout, Crash, Cut, Join, Jump, Operate, Outage, Pause, Unseen};
+    Plan {
+        rates: Rates { lost: 10, late: 5, partial: 10, copies: 40, late_news: 200, ..CALM.rates },
+        steps: &[
+            (Crash, 30),
+            (Blackout, 5),
+            (Join, 15),
+            (Pause, 10),
+            (Cut, 5),
+            (Unseen, 10),
+            (Jump, 10),
+            (Outage, 15),
+            (Operate, 15),
+        ],
+        offset_ms: 4_000,
+        waits: true,
+        ..CALM
+    }
+}
+
+fn everything() -> Plan {
+    use Step::{Blackout, Crash, Cut, Join, Jump, Operate, Outage, Pause, Retention, Unseen};
+    Plan {
+        rates: Rates {
+            unavailable: 20,
+            lost: 20,
+            late: 10,
+            partial: 30,
+            slow: 200,
+            stale: 30,
+            copies: 40,
+            late_news: 200,
+        },
+        steps: &[
+            (Crash, 20),
+            (Blackout, 3),
+            (Join, 15),
+            (Pause, 10),
+            (Cut, 10),
+            (Unseen, 10),
+            (Jump, 10),
+            (Retention, 5),
+            (Outage, 20),
+            (Operate, 20),
+        ],
+        offset_ms: 4_000,
+        is_slow: true,
+        ..CALM
     }
 }
 

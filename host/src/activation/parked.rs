@@ -27,10 +27,11 @@ impl Activation {
         // Without a position all of it are copies that came when the queue was empty already.
         let position = loaded.record.parked.map_or(Seq(u64::MAX), |parked| parked.position.seq);
         let mut messages = parking::first_copies(page, position);
-        if messages.is_empty() && self.has_handled_all(&loaded, is_all).await? {
-            if let Some(last) = last {
-                parking::trim(&self.bucket, &self.actor, last).await?;
-            }
+        if messages.is_empty()
+            && self.has_handled_all(&loaded, is_all).await?
+            && let Some(last) = last
+        {
+            parking::trim(&self.bucket, &self.actor, last).await?;
         }
         let deliveries: Vec<Delivery> = messages.iter().map(|waiting| waiting.delivery.clone()).collect();
         if let Some(last) = messages.back_mut() {
