@@ -1017,7 +1017,7 @@ pub mod hydra {
                 }
             }
             /// What becomes of times that passed untold, because no host ran or the actor was suspended: one message for all of them,
-            /// whose header "hydra-missed" counts the further ones; or none, for a timer that repeats.
+            /// whose header "hydra-missed" counts the further ones; or none, for a timer that repeats and is told more than 10 s late.
             #[repr(u8)]
             #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
             pub enum Missed {

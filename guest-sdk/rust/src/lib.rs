@@ -63,7 +63,8 @@ pub use describe::{Description, Subject};
 pub use export::Exported;
 pub use message::{ActorId, Answer, Ending, Headers, Message};
 pub use outcome::{
-    Failure, Fault, Outcome, Payload, Success, done, fail, later, refuse, reply, reply_with, retry, retry_after, suspend,
+    Failure, Fault, Outcome, Payload, Success, done, fail, later, refuse, reply, reply_with, retry, retry_after,
+    suspend,
 };
 pub use serde::{Deserialize, Serialize};
 pub use timer::Timer;

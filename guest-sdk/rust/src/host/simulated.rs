@@ -36,7 +36,11 @@ pub(crate) struct Effects {
 pub(crate) enum Change {
     Set(String, Timer),
     Cancel(String),
-    Expect { token: String, memo: Vec<u8>, due_ms: u64 },
+    Expect {
+        token: String,
+        memo: Vec<u8>,
+        due_ms: u64,
+    },
     /// The actor is forgotten.
     Forget,
 }
