@@ -122,8 +122,13 @@ impl Activation {
         if bucket.context.records.get(actor).is_some_and(|loaded| loaded.record.epoch != bucket.epoch) {
             bucket.context.records.remove(actor);
         }
-        let loaded = self.load().await?;
-        Ok(wake::tell(bucket, actor, &loaded.record).await?)
+        match self.load().await {
+            Ok(loaded) => Ok(wake::tell(bucket, actor, &loaded.record).await?),
+            Err(stop) => {
+                bucket.alarms().give_up(actor);
+                Err(stop)
+            }
+        }
     }
 
     /// Reads messages that were left in the log.

@@ -12,6 +12,8 @@ use crate::id::{ActorId, Revision};
 use crate::record::{Record, Status};
 use crate::timer::{Due, Waits};
 
+/// Actors of a bucket that are awake to be told, at once. If more are due they wait, and pressure never reaches memory.
+pub(crate) const WOKEN_MAX: usize = 1_000;
 /// A marker whose actor has waited for nothing for so long is removed.
 const MARK_KEPT: Duration = Duration::from_secs(60);
 
@@ -20,6 +22,8 @@ const MARK_KEPT: Duration = Duration::from_secs(60);
 pub(crate) struct Alarms {
     first: BTreeSet<(Time, ActorId)>,
     actors: BTreeMap<ActorId, Alarm>,
+    /// Those that were woken and are not told yet.
+    woken: BTreeSet<ActorId>,
     /// Marked actors that wait for nothing, and since when.
     idle: BTreeMap<ActorId, Instant>,
 }
@@ -42,9 +46,10 @@ struct Mark {
 }
 
 impl Alarms {
-    /// Takes down what an actor waits for, as its record says now. True: another alarm is the first.
+    /// Takes down what an actor waits for, as its record says now. True: there is to be looked anew who is next.
     pub(crate) fn note(&mut self, actor: &ActorId, record: &Record, now: Instant) -> bool {
         let first = self.next();
+        self.woken.remove(actor);
         let waits = &record.waits;
         if waits.is_empty() && !self.actors.contains_key(actor) {
             return false;
@@ -71,20 +76,27 @@ impl Alarms {
         self.next() != first
     }
 
-    /// Takes down what was read of an actor after a claim, unless more is known of it by now. True: another alarm is the first.
+    /// Takes down what was read of an actor after a claim, unless more is known of it by now. True: as for
+    /// [`Alarms::note`].
     pub(crate) fn found(&mut self, actor: &ActorId, record: &Record, now: Instant) -> bool {
         !self.actors.contains_key(actor) && self.note(actor, record, now)
     }
 
-    /// When the first alarm goes off.
+    /// When the next alarm goes off; none also while as many are awake as may be: whoever is told makes room.
     pub(crate) fn next(&self) -> Option<Time> {
-        self.first.first().map(|(at, _)| *at)
+        let has_room = self.woken.len() < WOKEN_MAX;
+        self.first.first().filter(|_| has_room).map(|(at, _)| *at)
     }
 
-    /// The actors that are to be woken by now, at most `limit`, those first that have waited longest.
-    pub(crate) fn take_due(&mut self, now: Time, limit: usize) -> Vec<ActorId> {
+    /// An actor that was woken cannot be told: its record cannot be read.
+    pub(crate) fn give_up(&mut self, actor: &ActorId) {
+        self.woken.remove(actor);
+    }
+
+    /// The actors that are to be woken by now, as many as may be, those first that have waited longest.
+    pub(crate) fn take_due(&mut self, now: Time) -> Vec<ActorId> {
         let mut due = Vec::new();
-        while due.len() < limit
+        while self.woken.len() < WOKEN_MAX
             && let Some((at, actor)) = self.first.pop_first()
         {
             if at > now {
@@ -94,6 +106,7 @@ impl Alarms {
             if let Some(alarm) = self.actors.get_mut(&actor) {
                 alarm.at = None;
             }
+            self.woken.insert(actor.clone());
             due.push(actor);
         }
         due
@@ -134,11 +147,11 @@ impl Alarms {
         }
     }
 
-    /// The markers that nobody needs any more: from now on nothing relies on them.
-    pub(crate) fn take_idle_marks(&mut self, now: Instant) -> Vec<(ActorId, Revision)> {
+    /// Markers that nobody needs any more, at most `limit`: from now on nothing relies on them.
+    pub(crate) fn take_idle_marks(&mut self, now: Instant, limit: usize) -> Vec<(ActorId, Revision)> {
         let is_over = |since: &Instant| now.saturating_duration_since(*since) >= MARK_KEPT;
-        let over: Vec<ActorId> =
-            self.idle.iter().filter(|(_, since)| is_over(since)).map(|(of, _)| of.clone()).collect();
+        let over = self.idle.iter().filter(|(_, since)| is_over(since)).map(|(of, _)| of.clone());
+        let over: Vec<ActorId> = over.take(limit).collect();
         over.into_iter().filter_map(|actor| self.unmark(actor)).collect()
     }
 
@@ -180,8 +193,8 @@ mod tests {
     fn what_was_told_is_not_told_again_until_it_is_handled() {
         let (mut alarms, now, waiting) = (Alarms::default(), Instant::now(), record(&[5, 9]));
         assert!(alarms.note(&actor(), &waiting, now));
-        assert_eq!((alarms.next(), alarms.take_due(Time(4), 9)), (Some(Time(5)), vec![]));
-        assert_eq!(alarms.take_due(Time(6), 9), [actor()]);
+        assert_eq!((alarms.next(), alarms.take_due(Time(4))), (Some(Time(5)), vec![]));
+        assert_eq!(alarms.take_due(Time(6)), [actor()]);
         let due = alarms.untold(&actor(), &waiting.waits, Time(6));
         assert_eq!(due.len(), 1);
         alarms.set_told(&actor(), due);
@@ -189,6 +202,20 @@ mod tests {
         assert_eq!((alarms.next(), alarms.untold(&actor(), &waiting.waits, Time(6))), (Some(Time(9)), vec![]));
         alarms.note(&actor(), &record(&[9]), now);
         assert!(alarms.note(&actor(), &record(&[]), now) && alarms.next().is_none() && alarms.actors.is_empty());
+    }
+
+    #[test]
+    fn no_more_are_woken_at_once_than_may_be() {
+        let (mut alarms, now, waiting) = (Alarms::default(), Instant::now(), record(&[5]));
+        let other = |id: usize| ActorId::parse(&format!("counter/{id}")).unwrap();
+        for id in 0..=WOKEN_MAX {
+            alarms.note(&other(id), &waiting, now);
+        }
+        let woken = alarms.take_due(Time(6));
+        assert_eq!((woken.len(), alarms.next(), alarms.take_due(Time(6))), (WOKEN_MAX, None, vec![]));
+        alarms.set_told(&woken[0], alarms.untold(&woken[0], &waiting.waits, Time(6)));
+        assert!(alarms.note(&woken[0], &waiting, now) && alarms.next() == Some(Time(5)));
+        assert_eq!(alarms.take_due(Time(6)).len(), 1);
     }
 
     #[test]
@@ -209,9 +236,9 @@ mod tests {
         alarms.note(&actor(), &record(&[]), now);
         let later = now + MARK_KEPT;
         // A commit is under way that will need it.
-        assert!(alarms.rely_on_mark(&actor()) && alarms.take_idle_marks(later).is_empty());
+        assert!(alarms.rely_on_mark(&actor()) && alarms.take_idle_marks(later, 9).is_empty());
         alarms.note(&actor(), &record(&[]), now);
-        assert_eq!(alarms.take_idle_marks(later), [(actor(), Revision(7))]);
+        assert_eq!(alarms.take_idle_marks(later, 9), [(actor(), Revision(7))]);
         assert!(!alarms.rely_on_mark(&actor()) && alarms.actors.is_empty());
     }
 
@@ -220,6 +247,6 @@ mod tests {
         let (mut alarms, now) = (Alarms::default(), Instant::now());
         alarms.found_idle_mark(&actor(), Revision(3), now);
         assert!(!alarms.rely_on_mark(&actor()));
-        assert_eq!(alarms.take_idle_marks(now + MARK_KEPT), [(actor(), Revision(3))]);
+        assert_eq!(alarms.take_idle_marks(now + MARK_KEPT, 9), [(actor(), Revision(3))]);
     }
 }

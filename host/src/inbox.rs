@@ -33,8 +33,6 @@ const ACK_EVERY: Duration = Duration::from_millis(20);
 const READ_AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// The log's time is asked again after so long at the latest while an alarm is set: it is not this host's to foretell.
 const ALARM_AGAIN: Duration = Duration::from_secs(10);
-/// Actors that are woken at once.
-const WOKEN_MAX: usize = 1_000;
 /// How often it is looked whether the watermark hangs on somebody, while anything waits.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often the floor is noted for trimming, and tombstones are looked at.
@@ -174,12 +172,12 @@ impl Loop {
         Some(Instant::now() + LOOK_EVERY)
     }
 
-    /// Wakes the actors for which something is due. Tells when to look again; none: nobody waits for anything.
+    /// Wakes the actors for which something is due. Tells when to look again; none: when something has changed.
     fn wake(&self) -> Option<Instant> {
         let Ok(now) = self.bucket.context.backend.log.now() else { return Some(Instant::now() + READ_AGAIN_AFTER) };
         let (due, next) = {
             let mut alarms = self.bucket.alarms();
-            (alarms.take_due(now, WOKEN_MAX), alarms.next())
+            (alarms.take_due(now), alarms.next())
         };
         for actor in due {
             let begins = self.bucket.mailboxes().wake(&actor);

@@ -38,6 +38,7 @@ async fn end(bucket: &Bucket, actor: &ActorId) -> Result<(), Error> {
     let is_tombstone = |record: Record| {
         record.status == Status::Deleted
             && record.parked.is_none()
+            && record.waits.is_empty()
             && record.position().is_some_and(|at| at.seq <= bucket.floor())
     };
     if entry.headers.get(ENDS).is_none() && Record::decode(&entry).is_ok_and(is_tombstone) {

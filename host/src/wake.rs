@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use crate::backend::{Error, Expect, NewMessage, Put, Queue};
@@ -24,6 +25,8 @@ use crate::record::{self, Record, Status};
 pub(crate) const MARKER: &str = "timers";
 /// Markers listed at once.
 const PAGE: usize = 1_000;
+/// Markers removed at once.
+const SWEPT_MAX: usize = 1_000;
 /// Records read at once after a claim.
 const READS: usize = 32;
 
@@ -102,13 +105,15 @@ pub(crate) async fn tell(bucket: &Bucket, actor: &ActorId, record: &Record) -> R
 /// Removes markers of actors that have waited for nothing for a while.
 pub(crate) async fn sweep(bucket: &Bucket) {
     let table = &bucket.context.backend.actors;
-    let idle = bucket.alarms().take_idle_marks(Instant::now());
-    for (actor, revision) in idle {
+    let idle = bucket.alarms().take_idle_marks(Instant::now(), SWEPT_MAX);
+    // All at once: the store writes them together.
+    join_all(idle.into_iter().map(async |(actor, revision)| {
         // One that stays by mistake costs the next owner a read.
         if let Err(error) = table.delete(&key(bucket.id, &actor), Expect::Revision(revision)).await {
             tracing::debug!(%error, "a timer marker stays");
         }
-    }
+    }))
+    .await;
 }
 
 /// Finds the actors that wait for anything, after a claim.
