@@ -33,6 +33,7 @@ mod source;
 mod state;
 mod store;
 mod tail;
+mod timer;
 mod transfer;
 
 pub(crate) use arguments::Cli;

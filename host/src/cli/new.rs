@@ -43,6 +43,8 @@ const RUST_SDK: &[File] = files!(
     "src/message.rs",
     "src/outcome.rs",
     "src/test.rs",
+    "src/test/waits.rs",
+    "src/timer.rs",
     "src/turn.rs",
     "src/host/mod.rs",
     "src/host/simulated.rs",

@@ -23,6 +23,7 @@ mod probe;
 mod refusal;
 mod sandbox;
 mod ticker;
+mod waiting;
 mod wasi;
 
 pub use handler::{Handled, Handler, Input, Instance};
