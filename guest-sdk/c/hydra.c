@@ -147,6 +147,14 @@ void hydra_send(hydra_actor to, const char *subject, hydra_bytes body) {
     hydra_send_with(&(hydra_sent){.to = to, .subject = hydra_text(subject), .body = body});
 }
 
+uint64_t hydra_missed(const hydra_message *msg) {
+    int64_t missed = 0;
+    for (size_t i = 0; i < msg->header_count; i++) {
+        if (hydra_is(msg->headers[i].name, "hydra-missed")) hydra_parse_integer(msg->headers[i].value, &missed);
+    }
+    return (uint64_t)missed;
+}
+
 /* ---- What an author may leave out ---- */
 
 __attribute__((weak)) void hydra_activated(void) {}

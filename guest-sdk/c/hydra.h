@@ -167,20 +167,25 @@ hydra_actor hydra_actor_of(const char *kind, hydra_bytes id);
 /* Fire and forget: exactly once in effect, in order per receiver. Other kinds than its own need a grant in actor.toml. */
 void hydra_send(hydra_actor to, const char *subject, hydra_bytes body);
 void hydra_send_with(const hydra_sent *sent);
-/* Like send, but exactly one message with an answer comes back. Needs a host that offers requests: others end the turn
- * with the code "not-in-this-version"; the same holds for hydra_answer and timers. */
+/* Like send, but exactly one message with an answer comes back, timed out at the latest. Returns its token. */
 hydra_bytes hydra_request(const hydra_sent *sent, uint64_t timeout_ms, hydra_bytes memo);
+/* Answers a message whose turn ended with hydra_later. The first answer counts. */
 void hydra_answer(hydra_bytes reply_token, hydra_bytes body);
 
 typedef enum { HYDRA_AT, HYDRA_AFTER, HYDRA_EVERY, HYDRA_CRON } hydra_when;
 typedef struct {
     hydra_when when;
     uint64_t ms;              /* Unix milliseconds, or how many; every: 1,000 at least */
-    const char *cron, *zone; /* five or six fields, and an IANA time zone */
+    const char *cron, *zone; /* five fields, or six with the second in front; and an IANA time zone */
+    /* Not to be told of times that passed while no host ran or the actor was suspended. Else one message tells of them all,
+     * and hydra_missed counts them. */
+    bool skip_missed;
 } hydra_schedule;
 /* Replaces a timer of the same name. Fires as a message "timer:NAME" with this body; survives restarts. */
 void hydra_set_timer(const char *name, hydra_schedule schedule, hydra_bytes body);
 void hydra_cancel_timer(const char *name);
+/* Of a timer that repeats: how many further times passed before this one was told. */
+uint64_t hydra_missed(const hydra_message *msg);
 
 /* ---- What an author writes ---- */
 

@@ -303,14 +303,18 @@ void hydra_test_fail_next(hydra_test *test) {
 }
 
 static hydra_turn fire(hydra_test *test, timer due) {
+    uint64_t missed = 0;
     forget_timer(test, due.name);
     if (due.when == HYDRA_EVERY || due.when == HYDRA_CRON) {
         timer again = due;
-        again.due_ms = (due.due_ms > test->now_ms ? due.due_ms : test->now_ms) + due.every_ms;
+        if (due.every_ms && test->now_ms > due.due_ms) missed = (test->now_ms - due.due_ms) / due.every_ms;
+        again.due_ms += due.every_ms * (missed + 1);
         test->timers[next(&test->timer_count)] = again;
     }
+    hydra_header *told = keep(sizeof *told);
+    *told = (hydra_header){hydra_text("hydra-missed"), kept(hydra_integer((int64_t)missed))};
     hydra_bytes subject = kept(hydra_join(hydra_text("timer:"), due.name));
-    return hydra_test_deliver(test, (hydra_message){.subject = subject, .body = due.body});
+    return hydra_test_deliver(test, (hydra_message){.subject = subject, .headers = told, .header_count = 1, .body = due.body});
 }
 
 hydra_turn hydra_test_fire(hydra_test *test, const char *name) {

@@ -280,7 +280,8 @@ void hydra_set_timer(const char *name, hydra_schedule schedule, hydra_bytes body
     } else {
         when.val.at_ms = schedule.ms; /* one place for all three */
     }
-    hydra_actor_timers_set(&raw_name, &when, &raw_body);
+    uint8_t missed = schedule.skip_missed ? HYDRA_ACTOR_TIMERS_MISSED_SKIP : HYDRA_ACTOR_TIMERS_MISSED_FIRE_ONCE;
+    hydra_actor_timers_set(&raw_name, &when, &raw_body, missed);
 }
 
 void hydra_cancel_timer(const char *name) {

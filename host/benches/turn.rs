@@ -53,7 +53,7 @@ impl Instance for NativeInstance {
         let reply = Payload { headers: Headers::default(), body: state.clone() };
         Handled {
             result: Ok(Outcome::Reply(reply)),
-            effects: Effects { state: StateChange::Set(state), sends: Vec::new() },
+            effects: Effects { state: StateChange::Set(state), ..Effects::default() },
             logs: Vec::new(),
             log_lines_dropped: 0,
             cpu: Duration::ZERO,

@@ -25,7 +25,9 @@ use crate::message::{Message, Problem};
 use crate::operator;
 use crate::parking;
 use crate::record;
+use crate::timer::Heard;
 use crate::turn::{Admission, Ended, Settled, Turn, admit};
+use crate::wake;
 use crate::wasm::{Handler, Instance};
 
 /// Messages read from the log at once, when they did not fit in memory.
@@ -93,6 +95,7 @@ impl Activation {
                 Work::Operator(delivery) => {
                     operator::apply(&self, delivery).await.map(|()| self.trouble = None).err().map(Stop::Over)
                 }
+                Work::Due => self.tell_due().await.err(),
                 Work::Messages(messages) => self.work(messages).await,
                 Work::Read { after, up_to } => match self.read(after, up_to).await {
                     Ok(messages) => self.work(messages).await,
@@ -109,6 +112,21 @@ impl Activation {
                 Some(Stop::Wait(span)) => self.wait(span).await,
                 Some(Stop::Over(Error::Closed)) => self.bucket.stand_down(),
                 Some(Stop::Over(error)) => self.bucket.stop(error.to_string()),
+            }
+        }
+    }
+
+    /// Puts what is due into the mailbox. A record that this claim did not write may be an old one: it is read anew.
+    async fn tell_due(&self) -> Result<(), Stop> {
+        let (bucket, actor) = (&self.bucket, &self.actor);
+        if bucket.context.records.get(actor).is_some_and(|loaded| loaded.record.epoch != bucket.epoch) {
+            bucket.context.records.remove(actor);
+        }
+        match self.load().await {
+            Ok(loaded) => Ok(wake::tell(bucket, actor, &loaded.record).await?),
+            Err(stop) => {
+                bucket.alarms().give_up(actor);
+                Err(stop)
             }
         }
     }
@@ -200,14 +218,20 @@ impl Activation {
         code: &mut Option<Code>,
     ) -> Result<Option<(Option<Message>, Ended)>, Stop> {
         let (delivery, origin) = (&waiting.delivery, self.at(waiting.delivery.seq));
+        let heard = Heard::of(&draft.record.waits, &delivery.headers, &delivery.body, delivery.time);
         let dead = |message: Option<&Message>, code: &str, text: String| {
             let settled = Settled::dead_letter(delivery, message, origin, Problem::new(code, text));
-            Ok(Some((None, Ended::Settled(Box::new(settled)))))
+            Ok(Some((None, Ended::Settled(Box::new(settled.with(&heard))))))
         };
         match earlier.admit(&self.bucket, &loaded.record, waiting)? {
             Admitted::Done => return Ok(None),
             Admitted::Dead(problem) => return dead(None, &problem.code, problem.text),
             Admitted::Yes => {}
+        }
+        if heard.needs_no_handler() {
+            tracing::debug!(actor = %self.actor, seq = delivery.seq.0, "passed over what was due: nobody waits for it");
+            let settled = Settled::passed_over(loaded.revision.is_some() || draft.turns() > 0);
+            return Ok(Some((None, Ended::Settled(Box::new(settled.with(&heard))))));
         }
         let read = Message::from_log(delivery.id.clone(), self.actor.clone(), &delivery.headers, delivery.body.clone());
         let message = match read {
@@ -217,7 +241,7 @@ impl Activation {
         if let Some(problem) = self.trouble_at(delivery).and_then(|trouble| trouble.forced.clone()) {
             return dead(Some(&message), &problem.code, problem.text);
         }
-        let ended = self.turn(origin, delivery, &message, draft, code).await?;
+        let ended = self.turn(origin, delivery, &message, &heard, draft, code).await?;
         Ok(Some((Some(message), ended)))
     }
 
@@ -227,6 +251,7 @@ impl Activation {
         origin: Cursor,
         delivery: &Delivery,
         message: &Message,
+        heard: &Heard,
         draft: &Draft,
         code: &mut Option<Code>,
     ) -> Result<Ended, Stop> {
@@ -234,7 +259,8 @@ impl Activation {
         let context = &bucket.context;
         let untried = History { attempts: 0, waits: 0, first: now, accepted: delivery.time };
         let history = self.trouble_at(delivery).map_or(untried, |trouble| trouble.history);
-        let turn = Turn { origin, delivery, message, record: &draft.record, history, now, secret: &context.secret };
+        let (record, secret) = (&draft.record, &context.secret);
+        let turn = Turn { origin, delivery, message, heard, record, history, now, secret };
         if let Some(settled) = turn.repeated() {
             return Ok(Ended::Settled(Box::new(settled)));
         }

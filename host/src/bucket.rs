@@ -12,6 +12,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::alarms::Alarms;
 use crate::backend::{Backend, Delivery, Error};
 use crate::clock::Time;
 use crate::commit::Loaded;
@@ -169,6 +170,9 @@ pub(crate) struct Bucket {
     pub(crate) epoch: Epoch,
     pub(crate) context: Arc<Context>,
     mailboxes: Mutex<Mailboxes>,
+    alarms: Mutex<Alarms>,
+    /// Another alarm is the first.
+    pub(crate) set_earlier: Notify,
     floor: AtomicU64,
     /// Messages were done: the watermark may have moved.
     pub(crate) moved: Notify,
@@ -187,13 +191,29 @@ impl Bucket {
         let share = Share { messages: settings.mailbox_messages_max, bytes: settings.mailbox_bytes_max / SHARES };
         let mailboxes = Mutex::new(Mailboxes::new(floor, share));
         let lost = context.ended.child_token();
-        let (floor, moved, tombstones) = (AtomicU64::new(floor.0), Notify::new(), Mutex::default());
-        Self { id, epoch, context, mailboxes, floor, moved, tombstones, lost, stopped: AtomicBool::new(false) }
+        Self {
+            id,
+            epoch,
+            context,
+            mailboxes,
+            alarms: Mutex::default(),
+            set_earlier: Notify::new(),
+            floor: AtomicU64::new(floor.0),
+            moved: Notify::new(),
+            tombstones: Mutex::default(),
+            lost,
+            stopped: AtomicBool::new(false),
+        }
     }
 
     /// The mailboxes. Held for moments only, never across a wait.
     pub(crate) fn mailboxes(&self) -> MutexGuard<'_, Mailboxes> {
         lock(&self.mailboxes)
+    }
+
+    /// When which actor is to be woken. Held for moments only, never across a wait.
+    pub(crate) fn alarms(&self) -> MutexGuard<'_, Alarms> {
+        lock(&self.alarms)
     }
 
     /// Everything up to here is acknowledged: outboxes up to here were handed over.

@@ -7,7 +7,8 @@ use crate::backend::{Delivery, Notice};
 use crate::bucket::Bucket;
 use crate::id::ActorId;
 use crate::mailbox::Waiting;
-use crate::message::{Answer, Problem, Status, reply_of};
+use crate::message::{Answer, Problem, Status};
+use crate::reply::Reply;
 
 /// Leaves all messages of an actor that waits for a human in the log, and tells whoever waits for them.
 pub(crate) fn suspend(bucket: &Bucket, actor: &ActorId, unhandled: VecDeque<Waiting>, problem: &Problem) {
@@ -21,9 +22,10 @@ pub(crate) fn tell_suspended(bucket: &Bucket, delivery: &Delivery, problem: &Pro
     tell(bucket, delivery, &Answer::new(delivery.id.clone(), Status::Suspended).with_problem(problem.clone()));
 }
 
-/// Tells whoever waits for a message, without a commit: best effort.
+/// Tells whoever waits for a message, without a commit: best effort. An actor is told nothing before there is an outcome:
+/// its request has a time-out.
 pub(crate) fn tell(bucket: &Bucket, delivery: &Delivery, answer: &Answer) {
-    let Some(reply) = reply_of(&delivery.headers) else { return };
+    let Some(channel) = Reply::of(&delivery.headers).and_then(Reply::channel) else { return };
     let (headers, body) = answer.to_wire();
-    bucket.context.backend.log.notify(Notice { channel: reply.into(), headers, body });
+    bucket.context.backend.log.notify(Notice { channel, headers, body });
 }

@@ -17,11 +17,12 @@ use crate::backend::{self, Backend, NewMessage, Notice};
 use crate::crash::{self, Step};
 use crate::guard::lock;
 use crate::id::ActorId;
-use crate::message::{Answer, Headers, KEY_BYTES_MAX, Message, REPLY_CHANNEL};
+use crate::message::{Answer, Headers, KEY_BYTES_MAX, Message};
 use crate::names::{MessageId, Subject};
 pub use crate::operation::Operation;
 use crate::random::Random;
 use crate::registry::{self, Registry};
+use crate::reply::{REPLY_CHANNEL, Reply};
 
 /// Largest body of a message from outside, in bytes.
 pub const BODY_BYTES_MAX: usize = 256 << 10;
@@ -92,6 +93,11 @@ pub enum Error {
     /// The idempotency key is one that the host makes for replayed dead letters.
     #[error("idempotency keys that begin with {REPLAY_KEY} are the host's own: choose another")]
     ReservedKey,
+    /// The dead letter is the answer to a request of its actor. Show it, and drop it.
+    #[error(
+        "an answer cannot be handled again: the request that it ended is over; send the actor what it needs instead"
+    )]
+    Ended,
     /// The store cannot take messages now. Try again.
     #[error(transparent)]
     Store(#[from] backend::Error),
@@ -158,8 +164,8 @@ impl Client {
     }
 
     /// Stores messages from callers who wait elsewhere, if at all, in their order. Each comes with the channel on which its
-    /// outcome is awaited; see [`crate::message::is_reply_channel`].
-    pub async fn accept(&self, requests: Vec<(Request, Option<String>)>) -> Vec<Result<MessageId, Error>> {
+    /// outcome is awaited.
+    pub async fn accept(&self, requests: Vec<(Request, Option<Reply>)>) -> Vec<Result<MessageId, Error>> {
         let mut checked = Vec::with_capacity(requests.len());
         for (request, reply) in requests {
             let message = self.0.check(request, false).await;
@@ -194,7 +200,8 @@ impl Client {
         let (subject, body) = operation.to_message();
         check_size(body.len(), STATE_BYTES_MAX)?;
         let (id, headers) = (MessageId::outside(&to, self.0.random()?), Headers::default());
-        let message = Message { id, to, sender: None, subject, headers, body, reply: None, key: None, trace: None };
+        let (sender, reply, deadline, key, trace) = (None, None, None, None, None);
+        let message = Message { id, to, sender, subject, headers, body, reply, deadline, key, trace };
         self.0.ask(message, timeout).await
     }
 }
@@ -215,7 +222,7 @@ impl Inner {
         let trace =
             trace.filter(|trace| trace.len() == TRACE_BYTES && trace.is_ascii() && !trace.contains(char::is_control));
         let id = MessageId::outside(&to, self.random()?);
-        Ok(Message { id, to, sender: None, subject, headers, body, reply: None, key, trace })
+        Ok(Message { id, to, sender: None, subject, headers, body, reply: None, deadline: None, key, trace })
     }
 
     fn random(&self) -> Result<[u8; 16], backend::Error> {
@@ -239,7 +246,7 @@ impl Inner {
         let (answered, answer) = oneshot::channel();
         lock(&self.waiting).insert(number, answered);
         let _waiting = Waiting { inner: self, number };
-        message.reply = Some(format!("{}.{number}", self.channel));
+        message.reply = Some(Reply::Channel(format!("{}.{number}", self.channel)));
         let id = message.id.clone();
         let deadline = tokio::time::Instant::now() + timeout;
         let unknown = |_| backend::Error::Unknown { reason: "it did not answer in time".into() };

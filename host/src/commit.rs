@@ -16,7 +16,10 @@ use crate::names::MessageId;
 use crate::outbox::{self, Entry};
 use crate::parking;
 use crate::record::{self, Parked, Record, Status};
+use crate::reply::Reply;
+use crate::timer::{Waits, brought};
 use crate::turn::Settled;
+use crate::wake;
 
 /// An actor's record as it was last read or written.
 #[derive(Debug, Clone)]
@@ -88,7 +91,11 @@ impl Draft {
             StateChange::Delete => {
                 self.record.state = None;
                 self.record.status = Status::Deleted;
+                self.record.waits = Waits::default();
             }
+        }
+        if let Some(waits) = settled.waits {
+            self.record.waits = waits;
         }
         self.record.version = settled.code.map(|(digest, _)| digest).or(self.record.version);
         self.record.outbox.extend(settled.entries);
@@ -152,6 +159,7 @@ pub(crate) async fn commit(
     let mut record = draft.record;
     record.epoch = bucket.epoch;
     record.committed = bucket.now().await?;
+    wake::mark(bucket, actor, &record).await?;
     crash::at(Step::BeforeRecord);
     match store(bucket, actor, loaded.revision, &record).await {
         Ok(Put::Refused) => Ok(Committed::Refused),
@@ -159,6 +167,7 @@ pub(crate) async fn commit(
         Err(error) => Err(error),
         Ok(Put::Written(revision)) => {
             crash::at(Step::RecordWritten);
+            wake::note(bucket, actor, &record);
             hand_over(bucket, actor, &record).await?;
             let loaded = clear(bucket, actor, Loaded { record, revision: Some(revision), claim: bucket.epoch }).await?;
             Ok(Committed::Done(loaded.map(Box::new)))
@@ -223,11 +232,22 @@ pub(crate) async fn hand_over(bucket: &Bucket, actor: &ActorId, record: &Record)
     for (index, entry) in record.outbox.iter().enumerate() {
         crash::at(Step::OutboxEntry);
         match entry {
-            Entry::Answer { reply, answer } => {
-                let (headers, body) = answer.to_wire();
-                backend.log.notify(Notice { channel: reply.clone(), headers, body });
-                crash::at(Step::Answered);
-            }
+            Entry::Answer { reply, answer } => match Reply::read(reply) {
+                Some(Reply::Channel(channel)) => {
+                    let (headers, body) = answer.to_wire();
+                    backend.log.notify(Notice { channel, headers, body });
+                    crash::at(Step::Answered);
+                }
+                Some(Reply::Actor { to, token }) => {
+                    messages.extend(record.handled().map(|handled| {
+                        let ((headers, body), id) =
+                            (brought(&token, actor, answer), MessageId::outbox(actor, handled, index));
+                        // No T: the request's token tells whether a copy counts.
+                        NewMessage { queue: Queue::Inbox, to, id, committed: None, headers, body }
+                    }));
+                }
+                None => {}
+            },
             Entry::Send { .. } => {
                 messages.extend(record.handled().and_then(|handled| outgoing(actor, record, handled, index, entry)))
             }
@@ -255,7 +275,7 @@ async fn append(backend: &Backend, messages: &[NewMessage]) -> Result<(), Error>
 
 /// A message of the outbox as the log takes it: the same in every copy.
 fn outgoing(sender: &ActorId, record: &Record, handled: Cursor, index: usize, entry: &Entry) -> Option<NewMessage> {
-    let Entry::Send { to, subject, headers, body, trace } = entry else { return None };
+    let Entry::Send { to, subject, headers, body, trace, reply, deadline } = entry else { return None };
     let message = Message {
         id: MessageId::outbox(sender, handled, index),
         to: to.clone(),
@@ -263,7 +283,8 @@ fn outgoing(sender: &ActorId, record: &Record, handled: Cursor, index: usize, en
         subject: subject.clone(),
         headers: headers.clone(),
         body: body.clone(),
-        reply: None,
+        reply: reply.as_deref().and_then(Reply::read),
+        deadline: *deadline,
         key: None,
         trace: trace.clone(),
     };
@@ -284,6 +305,8 @@ pub(crate) async fn load(bucket: &Bucket, actor: &ActorId) -> Result<Loaded, Loa
     if let Some(foreign) = record.position().filter(|position| position.bucket != bucket.id) {
         return Err(LoadError::Incarnation { found: foreign });
     }
+    wake::mark(bucket, actor, &record).await?;
+    wake::note(bucket, actor, &record);
     // What this very claim wrote it also handed over; what an earlier one wrote is known to be only up to the floor,
     // or when it says so itself.
     let is_above_floor = record.position().is_some_and(|position| position.seq > bucket.floor());

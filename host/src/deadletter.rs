@@ -12,7 +12,7 @@ use crate::client::{self, Client, REPLAY_KEY, Request};
 use crate::clock::Time;
 use crate::id::{ActorId, BucketId, Cursor, Kind, Seq};
 use crate::message::{Headers, Message, body, header};
-use crate::names::MessageId;
+use crate::names::{ANSWER, MessageId};
 use crate::outbox::Entry;
 
 /// Dead letters read at once.
@@ -158,6 +158,9 @@ pub async fn show(backend: &Backend, id: &str) -> Result<Option<(DeadLetter, Byt
 pub async fn replay(backend: &Backend, client: &Client, id: &str) -> Result<Option<String>, client::Error> {
     let Some((letter, frame)) = find(backend, id).await? else { return Ok(None) };
     let message = Message::from_log(frame.message, letter.actor.clone(), &frame.headers, frame.body)?;
+    if message.subject.as_str().split_once(':').is_some_and(|(first, _)| first == ANSWER) {
+        return Err(client::Error::Ended);
+    }
     let actor = letter.actor.clone();
     let request = Request {
         to: letter.actor,

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::clock::Time;
 use crate::id::ActorId;
-use crate::message::{Headers, Problem};
+use crate::message::{Headers, Problem, body};
 use crate::names::Subject;
+use crate::timer::Waits;
 
 /// Everything a turn asked for. Dropped as a whole unless the turn succeeds and the record is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,6 +18,10 @@ pub struct Effects {
     pub state: StateChange,
     /// Messages to other actors, in the order of sending.
     pub sends: Vec<Send>,
+    /// Answers to messages of earlier turns, in the order of answering.
+    pub answers: Vec<Later>,
+    /// Timers and pending requests, as they are after this turn; none: nothing about them was asked.
+    pub waits: Option<Waits>,
 }
 
 /// What a turn does to the actor's state.
@@ -41,6 +47,54 @@ pub struct Send {
     pub headers: Headers,
     /// Opaque bytes.
     pub body: Bytes,
+    /// It is a request: its answer comes back to the sender.
+    pub awaited: Option<Awaited>,
+}
+
+/// What a request waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Awaited {
+    /// What the answer must bring.
+    pub token: String,
+    /// When it ends without one: what the receiver asks for in turn ends no later.
+    pub due: Time,
+}
+
+/// An answer to a message that was handled in an earlier turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Later {
+    /// As that turn was given it. Not looked at yet: a guest may have made it up.
+    pub reply_token: String,
+    /// The answer.
+    pub payload: Payload,
+}
+
+/// How a request ended, for the actor that made it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Answered {
+    /// Which request.
+    pub token: String,
+    /// What the actor wanted to remember with it.
+    #[serde(with = "body")]
+    pub memo: Bytes,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// The ways in which a request ends.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// With a reply: the message's headers and body.
+    Replied,
+    /// Handled; there is nothing to say.
+    Done,
+    /// Refused: this actor's mistake.
+    Refused(Problem),
+    /// It can never be handled, or its handler broke.
+    Failed(Problem),
+    /// There was no answer in time; it may be handled all the same.
+    TimedOut,
 }
 
 /// Headers and bytes of a reply.

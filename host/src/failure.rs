@@ -1,4 +1,4 @@
-//! What follows when a turn fails: the table of the protocol's section 5 with its default policies.
+//! What follows when a turn fails: the table of the protocol's section 6 with its default policies.
 //! Asked by `activation`. PURE: a fault and its history in, a decision out.
 
 use std::time::Duration;

@@ -25,11 +25,14 @@ use crate::message::{Headers, Problem};
 use crate::operation::is_operation;
 use crate::tombstone;
 use crate::turn::LOOK_UP_FROM;
+use crate::wake;
 
 /// How long done messages are gathered before they are acknowledged together.
 const ACK_EVERY: Duration = Duration::from_millis(20);
 /// Wait before messages are read again after a failure.
 const READ_AGAIN_AFTER: Duration = Duration::from_millis(200);
+/// The log's time is asked again after so long at the latest while an alarm is set: it is not this host's to foretell.
+const ALARM_AGAIN: Duration = Duration::from_secs(10);
 /// How often it is looked whether the watermark hangs on somebody, while anything waits.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often the floor is noted for trimming, and tombstones are looked at.
@@ -101,6 +104,7 @@ impl Loop {
         let bucket = self.bucket.clone();
         let context = bucket.context.clone();
         let (mut ack_at, mut look_at): (Option<Instant>, Option<Instant>) = (None, None);
+        let mut alarm_at = Some(Instant::now());
         for actor in std::mem::take(&mut self.parked) {
             let begins = bucket.mailboxes().park(&actor);
             self.begin(begins, actor);
@@ -122,6 +126,8 @@ impl Loop {
                     self.acknowledge().await;
                 }
                 _ = tidy.tick() => self.tidy().await,
+                () = bucket.set_earlier.notified(), if !draining => alarm_at = Some(Instant::now()),
+                () = at(alarm_at), if alarm_at.is_some() && !draining => alarm_at = self.wake(),
                 () = at(look_at), if look_at.is_some() => look_at = self.look(),
                 memory = context.memory.clone().acquire_many_owned(weight), if self.held.is_some() && !draining => {
                     if let (Ok(memory), Some(delivery)) = (memory, self.held.take()) {
@@ -164,6 +170,20 @@ impl Loop {
             self.begin(begins, actor);
         }
         Some(Instant::now() + LOOK_EVERY)
+    }
+
+    /// Wakes the actors for which something is due. Tells when to look again; none: when something has changed.
+    fn wake(&self) -> Option<Instant> {
+        let Ok(now) = self.bucket.context.backend.log.now() else { return Some(Instant::now() + READ_AGAIN_AFTER) };
+        let (due, next) = {
+            let mut alarms = self.bucket.alarms();
+            (alarms.take_due(now), alarms.next())
+        };
+        for actor in due {
+            let begins = self.bucket.mailboxes().wake(&actor);
+            self.begin(begins, actor);
+        }
+        next.map(|next| Instant::now() + if next > now { next.distance(now).min(ALARM_AGAIN) } else { Duration::ZERO })
     }
 
     /// Brings a message to its actor, or leaves it in the log for later.
@@ -248,6 +268,7 @@ impl Loop {
         self.acknowledge().await;
         let context = self.bucket.context.clone();
         tombstone::sweep(&self.bucket).await;
+        wake::sweep(&self.bucket).await;
         let floor = self.bucket.floor();
         let gap = std::mem::replace(&mut self.tidied, Instant::now()).elapsed();
         let now = context.backend.log.now();

@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 use crate::backend::{self, Call, Calls, Log, Notice, Verb};
 use crate::client::{self, Client, Request};
 use crate::id::ActorId;
-use crate::message::{Answer, Headers, Problem, Status, header, is_reply_channel};
+use crate::message::{Answer, Headers, Problem, Status, header};
 use crate::names::{MessageId, Subject};
+use crate::reply::{Reply, is_channel};
 
 /// Calls that are stored together.
 const BATCH: usize = 256;
@@ -36,7 +37,7 @@ async fn accept(batch: Vec<Call>, client: &Client, log: &dyn Log) {
         match request(call) {
             Ok(request) => {
                 callers.push((verb, reply.clone()));
-                requests.push((request, reply.filter(|_| verb == Verb::Ask)));
+                requests.push((request, reply.filter(|_| verb == Verb::Ask).map(Reply::Channel)));
             }
             Err(problem) => refuse(log, reply, problem),
         }
@@ -58,7 +59,7 @@ fn request(call: Call) -> Result<Request, Problem> {
     if id.is_empty() || subject.is_empty() {
         return Err(malformed("a call's subject is SYSTEM.REGION.ask.KIND.ID.SUBJECT, or send".into()));
     }
-    if let Some(reply) = call.reply.as_deref().filter(|reply| call.verb == Verb::Ask && !is_reply_channel(reply)) {
+    if let Some(reply) = call.reply.as_deref().filter(|reply| call.verb == Verb::Ask && !is_channel(reply)) {
         return Err(malformed(format!("answers go to inboxes below _INBOX only, not to {reply}")));
     }
     let to = ActorId::parse_escaped(&format!("{kind}/{id}")).map_err(|error| malformed(error.to_string()))?;
@@ -73,7 +74,7 @@ fn problem(error: &client::Error) -> Problem {
         client::Error::UnknownKind { .. } => "unknown-kind",
         client::Error::TooLarge { .. } => "too-large",
         client::Error::Malformed(_) => "malformed",
-        client::Error::Key { .. } | client::Error::ReservedKey => "idempotency-key",
+        client::Error::Key { .. } | client::Error::ReservedKey | client::Error::Ended => "idempotency-key",
         client::Error::Store(backend::Error::Unknown { .. }) => "unclear",
         client::Error::Store(_) => "unavailable",
     };
@@ -96,7 +97,7 @@ fn refuse(log: &dyn Log, reply: Option<String>, problem: Problem) {
 }
 
 fn notify(log: &dyn Log, reply: Option<String>, headers: Headers, body: Bytes) {
-    if let Some(channel) = reply.filter(|reply| is_reply_channel(reply)) {
+    if let Some(channel) = reply.filter(|reply| is_channel(reply)) {
         log.notify(Notice { channel, headers, body });
     }
 }

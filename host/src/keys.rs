@@ -101,6 +101,7 @@ mod tests {
             headers: Headers::default(),
             body: Bytes::from_static(body),
             reply: None,
+            deadline: None,
             key: Some(key.into()),
             trace: None,
         }

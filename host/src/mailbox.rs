@@ -34,6 +34,8 @@ pub(crate) struct Waiting {
 pub(crate) enum Work {
     /// An operator's message: before all others.
     Operator(Delivery),
+    /// See what of its timers is due.
+    Due,
     /// Messages in order.
     Messages(VecDeque<Waiting>),
     /// Read the log behind this position, up to and including the second.
@@ -74,6 +76,8 @@ struct Mailbox {
     /// An activation is running.
     awake: bool,
     suspended: bool,
+    /// Something that it waits for is due.
+    due: bool,
     /// Messages from the log go to the parked queue, and the actor works from there.
     parked: bool,
     /// Messages from the log were parked last: the queue is next.
@@ -157,6 +161,14 @@ impl Mailboxes {
         !std::mem::replace(&mut mailbox.awake, true)
     }
 
+    /// Something that this actor waits for is due. True: begin an activation.
+    pub(crate) fn wake(&mut self, actor: &ActorId) -> bool {
+        let mailbox = self.actors.entry(actor.clone()).or_default();
+        mailbox.due = true;
+        mailbox.call.notify_one();
+        !std::mem::replace(&mut mailbox.awake, true)
+    }
+
     /// Leaves a delivered message in the log. True: begin an activation that will read it.
     pub(crate) fn leave(&mut self, delivery: &Delivery) -> bool {
         let seq = delivery.seq;
@@ -179,6 +191,9 @@ impl Mailboxes {
             // Its call is answered: the next wait is for the next one.
             mailbox.call = Arc::default();
             return Work::Operator(operator);
+        }
+        if std::mem::take(&mut mailbox.due) {
+            return Work::Due;
         }
         let works_parked = mailbox.parked && !mailbox.suspended;
         // By turns, so that neither a long queue nor a steady stream of new messages holds up the other.

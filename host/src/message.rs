@@ -5,8 +5,10 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Time;
 use crate::id::ActorId;
 use crate::names::{MessageId, Subject};
+use crate::reply::Reply;
 
 /// Longest body of a message, in bytes. Larger data belongs elsewhere; a message carries its name.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -16,11 +18,6 @@ pub const HEADERS_BYTES_MAX: usize = 16 * 1024;
 pub const HEADERS_MAX: usize = 64;
 /// Longest idempotency key, in bytes.
 pub const KEY_BYTES_MAX: usize = 256;
-
-/// First word of the channels where answers are awaited: an answer goes nowhere else.
-pub const REPLY_CHANNEL: &str = "reply";
-/// First word of the channels on which NATS clients wait for answers.
-pub const INBOX: &str = "_INBOX";
 
 /// Names of the host's own headers. A guest or a caller can neither set nor read them.
 pub mod header {
@@ -34,10 +31,18 @@ pub mod header {
     pub const REPLY: &str = "Hydra-Reply";
     /// The caller's idempotency key, escaped.
     pub const KEY: &str = "Hydra-Key";
+    /// When whoever asked for it waits no longer, Unix milliseconds: only requests of actors have one.
+    pub const DEADLINE: &str = "Hydra-Deadline";
+    /// A tick's place: its timer's generation and the time that it was due, Unix milliseconds.
+    pub const TIMER: &str = "Hydra-Timer";
+    /// Which request a message ends.
+    pub const TOKEN: &str = "Hydra-Token";
     /// W3C trace context.
     pub const TRACE: &str = "traceparent";
     /// An answer's outcome.
     pub const STATUS: &str = "Hydra-Status";
+    /// Its value when a request ends without an answer.
+    pub const TIMED_OUT: &str = "timed-out";
     /// An answer's problem type, when there is one.
     pub const PROBLEM: &str = "Hydra-Problem";
     /// The id of the message that an answer belongs to.
@@ -92,6 +97,12 @@ impl Headers {
         self.0.iter().find(|(have, _)| have.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
+    /// Bytes of all names and values.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0.iter().map(|(name, value)| name.len() + value.len()).sum()
+    }
+
     /// Adds a header behind the others.
     pub fn push(&mut self, name: &str, value: impl Into<String>) {
         self.0.push((name.into(), value.into()));
@@ -115,7 +126,7 @@ impl Headers {
     /// # Errors
     /// `Error::Header` and `Error::Headers`: refuse the message and say why.
     pub fn check(&self) -> Result<(), Error> {
-        let bytes = self.0.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let bytes = self.bytes();
         if self.0.len() > HEADERS_MAX || bytes > HEADERS_BYTES_MAX {
             return Err(Error::Headers { count: self.0.len(), bytes });
         }
@@ -138,21 +149,6 @@ fn is_host(name: &str) -> bool {
     begins(header::PREFIX) || begins("Nats-") || name.eq_ignore_ascii_case(header::TRACE)
 }
 
-/// Where the outcome is awaited, if that is a place where answers may go: nobody can make the host talk to anything else.
-#[must_use]
-pub fn reply_of(headers: &Headers) -> Option<&str> {
-    headers.get(header::REPLY).filter(|reply| is_reply_channel(reply))
-}
-
-/// Whether an answer may go there: to a host that waits for it, or to the inbox of a NATS client. Nowhere else, or a message
-/// could make a host talk to anybody.
-#[must_use]
-pub fn is_reply_channel(channel: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    let first = channel.split_once('.').map(|(first, _)| first);
-    first.is_some_and(|first| first == REPLY_CHANNEL || first == INBOX) && channel.bytes().all(is_plain)
-}
-
 /// A message to an actor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
@@ -169,7 +165,9 @@ pub struct Message {
     /// Opaque bytes.
     pub body: Bytes,
     /// Where somebody waits for the outcome.
-    pub reply: Option<String>,
+    pub reply: Option<Reply>,
+    /// When they wait no longer, as far as that is known.
+    pub deadline: Option<Time>,
     /// The caller's idempotency key.
     pub key: Option<String>,
     /// W3C trace context.
@@ -183,7 +181,8 @@ impl Message {
         let mut headers = Headers(Vec::with_capacity(5 + self.headers.0.len()));
         headers.push(header::SUBJECT, self.subject.as_str());
         headers.push_some(header::SENDER, self.sender.as_ref().map(ActorId::escaped));
-        headers.push_some(header::REPLY, self.reply.clone());
+        headers.push_some(header::REPLY, self.reply.as_ref().map(Reply::to_string));
+        headers.push_some(header::DEADLINE, self.deadline.map(|deadline| deadline.0.to_string()));
         headers.push_some(header::KEY, self.key.as_deref().map(crate::id::escape));
         headers.push_some(header::TRACE, self.trace.clone());
         headers.0.extend(self.headers.0.iter().cloned());
@@ -204,7 +203,8 @@ impl Message {
             subject: Subject::stored(subject)?,
             headers: headers.users(),
             body,
-            reply: reply_of(headers).map(Into::into),
+            reply: Reply::of(headers),
+            deadline: headers.get(header::DEADLINE).and_then(|deadline| deadline.parse().ok()).map(Time),
             key,
             trace: headers.get(header::TRACE).map(Into::into),
         })
@@ -405,7 +405,8 @@ mod tests {
             subject: Subject::new("add").unwrap(),
             headers: Headers(vec![("content-type".into(), "text/plain".into())]),
             body: Bytes::from_static(b"5"),
-            reply: Some("reply.1".into()),
+            reply: Reply::read("reply.1"),
+            deadline: Some(Time(7)),
             key: Some("order 7".into()),
             trace: None,
         }

@@ -11,6 +11,11 @@ use crate::id::{ActorId, Cursor, Error, shown};
 /// Longest message subject, in bytes.
 pub const SUBJECT_BYTES_MAX: usize = 128;
 
+/// First word of a tick's subject; the timer's name follows.
+pub const TIMER: &str = "timer";
+/// First word of the subject of a message that ends a request; nothing follows.
+pub const ANSWER: &str = "answer";
+
 /// Names one message for ever; equal on every copy, redelivery and retry.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

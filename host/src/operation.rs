@@ -11,6 +11,9 @@ const PREFIX: &str = "operator";
 /// Code of the problem that an actor has no record to act on.
 pub const NO_SUCH_ACTOR: &str = "no-such-actor";
 
+/// Code of the problem that an actor has no such timer.
+pub const NO_SUCH_TIMER: &str = "no-such-timer";
+
 /// What an operator can do to one actor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operation {
@@ -24,6 +27,8 @@ pub enum Operation {
     Delete,
     /// Its state becomes these bytes.
     SetState(Bytes),
+    /// Its timer of this name ends.
+    CancelTimer(String),
 }
 
 impl Operation {
@@ -36,6 +41,7 @@ impl Operation {
             Self::Skip => ("skip", Bytes::new()),
             Self::Delete => ("delete", Bytes::new()),
             Self::SetState(bytes) => ("set-state", bytes.clone()),
+            Self::CancelTimer(name) => ("cancel-timer", name.clone().into()),
         };
         (Subject::host(PREFIX, name), body)
     }
@@ -49,6 +55,7 @@ impl Operation {
             "skip" => Some(Self::Skip),
             "delete" => Some(Self::Delete),
             "set-state" => Some(Self::SetState(message.body.clone())),
+            "cancel-timer" => Some(Self::CancelTimer(String::from_utf8(message.body.to_vec()).ok()?)),
             _ => None,
         }
     }

@@ -12,11 +12,13 @@ use crate::commit::{self, Committed, Draft, LoadError, Loaded};
 use crate::id::{BucketId, Cursor, Seq};
 use crate::keys;
 use crate::late::Earlier;
-use crate::message::{Answer, Message, Problem, Status, reply_of};
-use crate::operation::{NO_SUCH_ACTOR, Operation, is_operation};
+use crate::message::{Answer, Message, Problem, Status};
+use crate::operation::{NO_SUCH_ACTOR, NO_SUCH_TIMER, Operation, is_operation};
 use crate::outbox::Entry;
 use crate::parking;
 use crate::record::{self, Record};
+use crate::reply::Reply;
+use crate::timer::{Heard, Waits};
 use crate::turn::{self, Admission};
 
 /// Messages read at once while looking for the one to skip.
@@ -84,8 +86,8 @@ async fn try_once(
             record.status = record::Status::Deleted;
         }
     });
-    if let Some(reply) = reply_of(&delivery.headers) {
-        draft.record.outbox.push(Entry::Answer { reply: reply.into(), answer });
+    if let Some(reply) = Reply::of(&delivery.headers) {
+        draft.record.outbox.push(Entry::Answer { reply: reply.to_string(), answer });
     }
     let loaded = match commit::commit(bucket, actor, &loaded, draft).await? {
         Committed::Done(Some(loaded)) => loaded,
@@ -122,6 +124,9 @@ fn decide(operation: &Operation, message: &Message, loaded: &Loaded, stuck_at: O
     let never_was = loaded.record.position().is_none() || loaded.record.status == record::Status::Deleted;
     match operation {
         Operation::Skip if stuck_at.is_none() => refuse("nothing-to-skip", "no message of this actor waits"),
+        Operation::CancelTimer(name) if !loaded.record.waits.timers.iter().any(|timer| &timer.name == name) => {
+            refuse(NO_SUCH_TIMER, "this actor has no timer of that name: hydra timer ls shows those there are")
+        }
         Operation::Resume | Operation::Delete if never_was => {
             refuse(NO_SUCH_ACTOR, "this actor has no record: the first message creates it")
         }
@@ -139,7 +144,9 @@ fn change(record: &mut Record, operation: &Operation, stuck_at: Option<&Delivery
         Operation::Delete => {
             record.state = None;
             record.status = record::Status::Deleted;
+            record.waits = Waits::default();
         }
+        Operation::CancelTimer(name) => drop(record.waits.cancel(name)),
         Operation::SetState(bytes) => {
             record.state = Some(bytes.clone());
             if record.status == record::Status::Deleted {
@@ -162,7 +169,10 @@ fn skip(record: &mut Record, stuck_at: &Delivery, bucket: BucketId, now: Time) {
         Some(parked) => parked.pass(origin),
         None => record.cursor = Some(origin),
     }
-    let Delivery { seq, id, to, headers, body, .. } = stuck_at;
+    let Delivery { seq, id, to, headers, body, time, .. } = stuck_at;
+    if let Some(rest) = Heard::of(&record.waits, headers, body, *time).rest() {
+        record.waits = rest.clone();
+    }
     let message = Message::from_log(id.clone(), to.clone(), headers, body.clone()).ok();
     let kept = message.as_ref().and_then(|message| keys::answer_kept(&record.keys, message, now));
     let is_new = kept.is_none();
@@ -176,8 +186,7 @@ fn skip(record: &mut Record, stuck_at: &Delivery, bucket: BucketId, now: Time) {
         record.outbox.push(Entry::DeadLetter { seq: *seq, reason, attempts: 0, backtrace: String::new() });
         answer
     });
-    let reply = reply_of(headers).map(Into::into);
-    record.outbox.extend(reply.map(|reply| Entry::Answer { reply, answer }));
+    record.outbox.extend(Reply::of(headers).map(|reply| Entry::Answer { reply: reply.to_string(), answer }));
 }
 
 /// The first message behind the cursor and before an operation that is not an operation itself.

@@ -4,10 +4,12 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Time;
 use crate::effects::Send;
 use crate::id::{ActorId, Seq};
 use crate::message::{Answer, Headers, Problem, body};
 use crate::names::Subject;
+use crate::reply::Reply;
 
 /// Bytes of one commit's outbox that several turns may fill together. A single turn's may be larger: its own limits bound it.
 pub const MERGED_BYTES_MAX: usize = 256 << 10;
@@ -28,6 +30,12 @@ pub enum Entry {
         body: Bytes,
         /// Trace context of the turn that sent it.
         trace: Option<String>,
+        /// A request: where its answer goes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reply: Option<String>,
+        /// A request: when it ends without an answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<Time>,
     },
     /// An answer to somebody who waits.
     Answer {
@@ -55,10 +63,13 @@ pub enum Entry {
 }
 
 impl Entry {
-    /// A message that a turn sent.
+    /// A message that a turn of `sender` sent.
     #[must_use]
-    pub fn send(send: Send, trace: Option<String>) -> Self {
-        Self::Send { to: send.to, subject: send.subject, headers: send.headers, body: send.body, trace }
+    pub fn send(send: Send, sender: &ActorId, trace: Option<String>) -> Self {
+        let Send { to, subject, headers, body, awaited } = send;
+        let deadline = awaited.as_ref().map(|awaited| awaited.due);
+        let reply = awaited.map(|awaited| Reply::Actor { to: sender.clone(), token: awaited.token }.to_string());
+        Self::Send { to, subject, headers, body, trace, reply, deadline }
     }
 
     /// About how many bytes the entry takes in the record.

@@ -16,6 +16,7 @@ use crate::id::{ActorId, Cursor, Epoch};
 use crate::keys::Kept;
 use crate::message::{Headers, Problem};
 use crate::outbox;
+use crate::timer::Waits;
 
 /// Names of the record's headers.
 mod header {
@@ -31,6 +32,7 @@ mod header {
     pub(super) const REASON: &str = "Hydra-Reason";
     pub(super) const EPOCH: &str = "Hydra-Epoch";
     pub(super) const PARKED: &str = "Hydra-Parked";
+    pub(super) const TIMERS: &str = "Hydra-Timers";
 }
 
 /// An outbox that would make the headers longer follows the state in the value: stores take 64 KiB of headers.
@@ -61,6 +63,8 @@ pub struct Record {
     pub outbox: Vec<outbox::Entry>,
     /// Idempotency keys handled lately.
     pub keys: Vec<Kept>,
+    /// Its timers, and its requests that are not answered yet.
+    pub waits: Waits,
 }
 
 /// How far an actor's parked messages are handled. They are named by where they stood in the log.
@@ -160,6 +164,7 @@ impl Record {
             }
         }
         headers.push_some(header::KEYS, (!self.keys.is_empty()).then(|| pack(&self.keys)));
+        headers.push_some(header::TIMERS, (!self.waits.is_empty()).then(|| pack(&self.waits)));
         let value = self.encode_outbox(&mut headers);
         (value, headers)
     }
@@ -169,7 +174,8 @@ impl Record {
         let state = self.state.clone().unwrap_or_default();
         let outbox = if self.outbox.is_empty() { Vec::new() } else { pack_raw(&self.outbox) };
         let used: usize = headers.0.iter().map(|(name, value)| name.len() + value.len()).sum();
-        let behind_state = used + data_encoding::BASE64.encode_len(outbox.len()) > HEADERS_WANTED_MAX;
+        let wanted = used + data_encoding::BASE64.encode_len(outbox.len());
+        let behind_state = !outbox.is_empty() && wanted > HEADERS_WANTED_MAX;
         if behind_state || (state.is_empty() && self.state.is_some()) {
             headers.push(header::STATE_BYTES, state.len().to_string());
         }
@@ -203,6 +209,7 @@ impl Record {
             parked: read(headers, header::PARKED)?,
             outbox,
             keys: headers.get(header::KEYS).map_or(Ok(Vec::new()), |keys| unpack(header::KEYS, keys))?,
+            waits: headers.get(header::TIMERS).map_or(Ok(Waits::default()), |waits| unpack(header::TIMERS, waits))?,
         })
     }
 
@@ -226,7 +233,8 @@ impl Record {
     #[must_use]
     pub fn size(&self) -> usize {
         let outbox: usize = self.outbox.iter().map(outbox::Entry::size).sum();
-        256 + self.state.as_ref().map_or(0, Bytes::len) + outbox + self.keys.len() * 256
+        let waits = if self.waits.is_empty() { 0 } else { 2 * self.waits.size() };
+        256 + self.state.as_ref().map_or(0, Bytes::len) + outbox + self.keys.len() * 256 + waits
     }
 }
 
@@ -287,6 +295,7 @@ mod tests {
     use crate::id::{BucketId, Revision, Seq};
     use crate::message::{Answer, Status as Ending};
     use crate::names::{MessageId, Subject};
+    use crate::timer::{Missed, Pending, When};
 
     fn cursor(seq: u64) -> Cursor {
         Cursor { bucket: BucketId { number: 1, incarnation: 1 }, seq: Seq(seq) }
@@ -295,7 +304,18 @@ mod tests {
     fn send(bytes: usize) -> outbox::Entry {
         let to = ActorId::parse("counter/b").unwrap();
         let subject = Subject::new("add").unwrap();
-        outbox::Entry::send(Send { to, subject, headers: Headers::default(), body: vec![7; bytes].into() }, None)
+        let send =
+            Send { to: to.clone(), subject, headers: Headers::default(), body: vec![7; bytes].into(), awaited: None };
+        outbox::Entry::send(send, &to, None)
+    }
+
+    /// A timer and a request, of about so many bytes together.
+    fn waits(bytes: usize) -> Waits {
+        let (mut waits, when) = (Waits::default(), When::Every(std::time::Duration::from_secs(60)));
+        waits.set("tick", when, Missed::Skip, vec![7; bytes / 2].into(), cursor(5), Time(9)).unwrap();
+        let memo = vec![7; bytes / 2].into();
+        waits.expect(Pending { token: "0af3".into(), memo, due: Time(77) }).unwrap();
+        waits
     }
 
     fn survives(record: Record) {
@@ -324,6 +344,7 @@ mod tests {
                         parked: (status != Status::Active).then_some(Parked { position: cursor(6), count: 2 }),
                         outbox: outbox.clone(),
                         keys: Vec::new(),
+                        waits: waits(40),
                     });
                 }
             }
@@ -356,6 +377,7 @@ mod tests {
                 headers: Headers::default(),
                 body: Bytes::new(),
                 reply: None,
+                deadline: None,
                 key: Some(format!("{number:0>250}")),
                 trace: None,
             };
@@ -364,7 +386,8 @@ mod tests {
         for outbox_bytes in [0, 10_000, 29_000, 300_000] {
             let status = Status::Suspended(Problem::new("x".repeat(64), "y".repeat(4_096)));
             let outbox = vec![send(outbox_bytes)];
-            let record = Record { status, keys: keys.clone(), outbox, ..Record::default() };
+            let waits = waits(16_000 - 300);
+            let record = Record { status, keys: keys.clone(), outbox, waits, ..Record::default() };
             let (_, headers) = record.encode();
             let bytes: usize = headers.0.iter().map(|(name, value)| name.len() + value.len()).sum();
             assert!(bytes < 60 << 10, "{outbox_bytes}: {bytes}");

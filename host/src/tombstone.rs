@@ -11,6 +11,7 @@ use crate::backend::{Error, Expect};
 use crate::bucket::Bucket;
 use crate::id::{ActorId, Seq};
 use crate::record::{self, Record, Status};
+use crate::wake;
 
 /// How long a tombstone stays once it has an end.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
@@ -37,6 +38,7 @@ async fn end(bucket: &Bucket, actor: &ActorId) -> Result<(), Error> {
     let is_tombstone = |record: Record| {
         record.status == Status::Deleted
             && record.parked.is_none()
+            && record.waits.is_empty()
             && record.position().is_some_and(|at| at.seq <= bucket.floor())
     };
     if entry.headers.get(ENDS).is_none() && Record::decode(&entry).is_ok_and(is_tombstone) {
@@ -67,6 +69,10 @@ async fn search_all(buckets: &[Arc<Bucket>]) -> Result<(), Error> {
             let Some(bucket) = buckets.iter().find(|bucket| bucket.id == log.bucket_of(&actor)) else { continue };
             let entry = table.get(key).await?.filter(|entry| entry.headers.get(ENDS).is_none());
             let record = entry.and_then(|entry| Record::decode(&entry).ok());
+            if let Some(record) = record.as_ref().filter(|record| !record.waits.is_empty()) {
+                // Its marker should have led here before.
+                wake::found(bucket, &actor, record);
+            }
             if let Some(record) = record.filter(|record| record.status == Status::Deleted) {
                 bucket.remember_tombstone(record.position().map_or(Seq(0), |at| at.seq), actor);
             }

@@ -9,7 +9,7 @@ use tracing::{Instrument, debug_span};
 use crate::backend::{Delivery, Log};
 use crate::clock::Time;
 use crate::digest::Digest;
-use crate::effects::{Effects, Fault, Outcome, StateChange};
+use crate::effects::{Effects, Fault, Later, Outcome, StateChange};
 use crate::events::{self, Event};
 use crate::failure::{self, Decision, History};
 use crate::id::{BucketId, Cursor};
@@ -17,6 +17,8 @@ use crate::keys;
 use crate::message::{Answer, Message, Problem, Status};
 use crate::outbox::Entry;
 use crate::record::{self, Record};
+use crate::reply::Reply;
+use crate::timer::{Heard, Waits};
 use crate::wasm::{Handled, Input, Instance};
 
 /// A copy whose content is this much older or younger than its place in the log may be a late one: look for an earlier.
@@ -78,6 +80,8 @@ pub(crate) struct Settled {
     pub(crate) code: Option<(Digest, u32)>,
     /// It repeats an idempotency key: there is nothing to remember.
     pub(crate) repeated: bool,
+    /// What the actor waits for from now on; none: what it did before.
+    pub(crate) waits: Option<Waits>,
 }
 
 impl Settled {
@@ -90,6 +94,17 @@ impl Settled {
     ) -> Self {
         let ending = Ending { status: Status::HandlerFailed, problem, dead_letter: true, backtrace: String::new() };
         ending.settle(delivery, message, origin, 0)
+    }
+
+    /// A message that is done with unheard. Where there is no record it leaves none but a tombstone.
+    pub(crate) fn passed_over(has_record: bool) -> Self {
+        let state = if has_record { StateChange::Keep } else { StateChange::Delete };
+        Self { state, ..Self::default() }
+    }
+
+    /// However it ended, what the message told of is over.
+    pub(crate) fn with(self, heard: &Heard) -> Self {
+        Self { waits: self.waits.or_else(|| heard.rest().cloned()), ..self }
     }
 }
 
@@ -117,7 +132,7 @@ impl Ending {
 
 /// The outbox entry that answers a message, if somebody waits.
 fn answer_entry(message: Option<&Message>, answer: &Answer) -> Option<Entry> {
-    let reply = message?.reply.clone()?;
+    let reply = message?.reply.as_ref()?.to_string();
     Some(Entry::Answer { reply, answer: answer.clone() })
 }
 
@@ -145,6 +160,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) delivery: &'a Delivery,
     /// What it says.
     pub(crate) message: &'a Message,
+    /// What the record makes of it.
+    pub(crate) heard: &'a Heard,
     /// The actor before this turn.
     pub(crate) record: &'a Record,
     /// What was tried before: `attempts` does not count this one.
@@ -175,7 +192,9 @@ impl Turn<'_> {
         let span = debug_span!("turn", actor.kind = %actor.kind(), actor.id = actor.id(), bucket = %self.origin.bucket,
             seq = self.origin.seq.0, attempt = self.history.attempts + 1);
         let started = tokio::time::Instant::now();
-        let handled = instance.handle(self.input(idle)).instrument(span).await;
+        let shown = self.heard.shown(self.message);
+        let input = self.input(shown.as_ref().unwrap_or(self.message), idle);
+        let handled = instance.handle(input).instrument(span).await;
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let reusable = handled.reusable;
         self.tell_lines(&handled, log);
@@ -196,13 +215,21 @@ impl Turn<'_> {
         (ended, reusable)
     }
 
-    fn input(&self, idle: Duration) -> Input<'_> {
+    fn input<'a>(&'a self, message: &'a Message, idle: Duration) -> Input<'a> {
         let attempt = self.history.attempts + 1;
         let mut hash = blake3::Hasher::new_keyed(self.secret);
         hash.update(self.message.id.as_str().as_bytes());
         hash.update(&attempt.to_le_bytes());
+        let answer = match self.heard {
+            Heard::Answer { answer, .. } => Some(answer),
+            _ => None,
+        };
         Input {
-            message: self.message,
+            message,
+            origin: self.origin,
+            answer,
+            reply_token: message.reply.as_ref().map(|reply| reply.seal(&message.id, self.secret)),
+            waits: self.heard.rest().unwrap_or(&self.record.waits),
             accepted: self.delivery.time,
             attempt,
             now: self.now,
@@ -220,12 +247,15 @@ impl Turn<'_> {
 
     fn settle(&self, handled: Handled, code: (Digest, u32)) -> Ended {
         match handled.result {
-            Ok(outcome) => Ended::Settled(Box::new(self.succeed(outcome, handled.effects, code))),
+            Ok(outcome) => match self.succeed(outcome, handled.effects, code) {
+                Ok(settled) => Ended::Settled(Box::new(settled.with(self.heard))),
+                Err(problem) => self.fail(Fault::Denied(problem)),
+            },
             Err(fault) => self.fail(fault),
         }
     }
 
-    fn succeed(&self, outcome: Outcome, effects: Effects, code: (Digest, u32)) -> Settled {
+    fn succeed(&self, outcome: Outcome, effects: Effects, code: (Digest, u32)) -> Result<Settled, Problem> {
         let id = self.message.id.clone();
         let answer = match outcome {
             Outcome::Done => Some(Answer::new(id, Status::Done)),
@@ -235,9 +265,27 @@ impl Turn<'_> {
             }
         };
         let trace = &self.message.trace;
-        let mut entries: Vec<Entry> = effects.sends.into_iter().map(|send| Entry::send(send, trace.clone())).collect();
+        let sends = effects.sends.into_iter().map(|send| Entry::send(send, &self.message.to, trace.clone()));
+        let mut entries: Vec<Entry> = sends.collect();
+        for later in effects.answers {
+            entries.push(self.later(later)?);
+        }
         entries.extend(answer.as_ref().and_then(|answer| answer_entry(Some(self.message), answer)));
-        Settled { state: effects.state, entries, answer, code: Some(code), repeated: false }
+        // Whoever forgets itself waits for nothing that it did not ask for afterwards.
+        let forgets = effects.state == StateChange::Delete;
+        let waits = effects.waits.or_else(|| forgets.then(Waits::default));
+        Ok(Settled { state: effects.state, entries, answer, code: Some(code), repeated: false, waits })
+    }
+
+    /// The answer to a message of an earlier turn.
+    fn later(&self, later: Later) -> Result<Entry, Problem> {
+        let Later { reply_token, payload } = later;
+        let (reply, id) = Reply::unseal(&reply_token, self.secret).ok_or_else(|| {
+            let text = "messaging.answer: this reply token is not one that a message brought: keep it as it was, byte for byte";
+            Problem::new("bad-reply-token", text)
+        })?;
+        let answer = Answer { headers: payload.headers, body: payload.body, ..Answer::new(id, Status::Replied) };
+        Ok(Entry::Answer { reply: reply.to_string(), answer })
     }
 
     /// What follows a fault, also one that kept the handler from running.
@@ -257,7 +305,7 @@ impl Turn<'_> {
             Decision::Settle { status, problem, dead_letter, backtrace } => {
                 let ending = Ending { status, problem, dead_letter, backtrace };
                 let settled = ending.settle(self.delivery, Some(self.message), self.origin, history.attempts);
-                Ended::Settled(Box::new(settled))
+                Ended::Settled(Box::new(settled.with(self.heard)))
             }
         }
     }

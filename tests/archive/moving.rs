@@ -82,6 +82,7 @@ fn late_copy(to: &str, id: MessageId, body: &'static str, time: Time) -> NewMess
         reply: None,
         key: None,
         trace: None,
+        deadline: None,
     };
     NewMessage::to_inbox(message, Some(time))
 }

@@ -86,8 +86,8 @@ async fn messages_that_wait_are_told_with_their_place() {
 async fn an_outbox_that_may_not_be_handed_over_is_told() {
     let store = empty();
     let (to, subject) = (actor("counter/bob"), Subject::new("add").unwrap());
-    let send = Send { to: to.clone(), subject, headers: Headers::default(), body: Bytes::new() };
-    let outbox = vec![outbox::Entry::send(send, None)];
+    let send = Send { to: to.clone(), subject, headers: Headers::default(), body: Bytes::new(), awaited: None };
+    let outbox = vec![outbox::Entry::send(send, &to, None)];
     let at = |seq| Cursor { bucket: store.log.bucket_of(&to), seq: Seq(seq) };
     let flushed = Record { cursor: Some(at(0)), outbox: outbox.clone(), ..Record::default() };
     put_record(&store, &to, &flushed).await;

@@ -140,8 +140,11 @@ pub(crate) const PARKING: [&[Step]; 2] =
 /// Steps that come after more than a minute: each has a world of its own.
 pub(crate) const TRIMMING: [&[Step]; 2] = [&[Step::BeforeTrim], &[Step::Trimmed]];
 
+/// Steps that a host comes to only for actors with timers: this load has none, the simulation has.
+const OF_TIMERS: [Step; 3] = [Step::TimerMarked, Step::BeforeTick, Step::TickStored];
+
 /// Steps that a host comes to at once, whatever it does.
 pub(crate) fn soon() -> impl Iterator<Item = Step> {
     let is_late = |step: &Step| PARKING.iter().chain(&TRIMMING).any(|late| late.contains(step));
-    Step::ALL.iter().copied().filter(move |step| !is_late(step))
+    Step::ALL.iter().copied().filter(move |step| !is_late(step) && !OF_TIMERS.contains(step))
 }

@@ -67,6 +67,54 @@ async fn transfer() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn reminder() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let start = || Host::start(&folder.path().join("store"), &["--durability", "os"]);
+    let host = start()?;
+    host.deploy("reminder", "reminder", None)?;
+    let mut events = host.events().await?;
+    let told = |event: &Value| event["actor"] == "reminder/alice" && event["subject"] == "timer:tea";
+    host.hydra(&["ask", "reminder/alice", "in", r#"{"name":"tea","seconds":1,"text":"ready"}"#])?;
+    host.hydra(&["ask", "reminder/alice", "every", r#"{"name":"far","seconds":86400,"text":"x"}"#])?;
+    let calendar = r#"{"name":"up","cron":"0 9 * * MON-FRI","zone":"Europe/Berlin","text":"up!"}"#;
+    host.hydra(&["ask", "reminder/alice", "at", calendar])?;
+    assert_eq!(events.next(told).await?["outcome"], "done");
+    let said: Value = serde_json::from_str(&host.hydra(&["ask", "reminder/alice", "told"])?)?;
+    assert_eq!(said, json!([{ "name": "tea", "text": "ready", "missed": 0 }]));
+
+    let listed: Value = serde_json::from_str(&host.hydra(&["timer", "ls", "reminder", "--json"])?)?;
+    let names: Vec<&Value> = listed["timers"].as_array().into_iter().flatten().map(|timer| &timer["name"]).collect();
+    assert_eq!(names, ["far", "up"]);
+    assert!(host.hydra(&["timer", "show", "reminder/alice", "up"])?.contains("0 9 * * MON-FRI Europe/Berlin"));
+    host.hydra(&["timer", "cancel", "reminder/alice", "far"])?;
+    assert!(host.refused(&["timer", "cancel", "reminder/alice", "far"])?.contains("no timer"));
+    let atlantis = calendar.replace("Europe/Berlin", "Europe/Atlantis");
+    assert!(host.refused(&["ask", "reminder/alice", "at", &atlantis])?.contains("Europe/Atlantis"));
+
+    // Due while no host runs: told by the next one.
+    host.hydra(&["ask", "reminder/bob", "in", r#"{"name":"tea","seconds":1,"text":"late"}"#])?;
+    host.kill()?;
+    start()?.eventually(&["ask", "reminder/bob", "told"], |told| told.to_string().contains("late"))?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn stock() -> Result<()> {
+    let host = Host::with(&["stock"])?;
+    host.hydra(&["ask", "stock/depot", "put", "100"])?;
+    host.hydra(&["ask", "stock/shop", "supplier", "\"depot\""])?;
+    assert_eq!(host.hydra(&["ask", "stock/shop", "take", "7"])?, r#"{"taken":7}"#);
+    assert_eq!(host.hydra(&["ask", "stock/depot", "count"])?, "93");
+    let short = host.hydra(&["ask", "stock/shop", "take", "1000"])?;
+    assert!(short.contains(r#""taken":0"#) && short.contains("93 left, and no supplier"), "{short}");
+    // A supplier that asks its own customer: nobody waits for ever.
+    host.hydra(&["ask", "stock/depot", "supplier", "\"shop\""])?;
+    let circle = host.hydra(&["ask", "stock/shop", "take", "1000", "--timeout", "60s"])?;
+    assert!(circle.contains("does not answer") || circle.contains("taken\":0"), "{circle}");
+    Ok(())
+}
+
 /// `poison`: its harmless side; what it does to a host is in `hostile`.
 #[tokio::test]
 async fn poison() -> Result<()> {

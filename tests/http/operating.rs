@@ -1,16 +1,19 @@
 //! What operators see and do over HTTP: actors, state, dead letters, kinds, events.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use hydra::deadletter::DeadLetter;
-use hydra::effects::{Fault, StateChange};
+use hydra::effects::{Effects, Fault, Outcome, StateChange};
 use hydra::events::Event;
-use hydra::http::view::{Accepted, Actor, ActorStatus, Actors, DeadLetters, Kinds};
+use hydra::http::view::{Accepted, Actor, ActorStatus, Actors, DeadLetters, Kinds, Timer, Timers, TimersOf};
 use hydra::message::Problem;
 use hydra::node::Node;
+use hydra::timer::{Missed, When};
 use hydra::wasm::Handled;
 use hydra_tests::http::{Served, api, problem};
-use hydra_tests::scripted::{Rig, Scripted, counter, reply};
+use hydra_tests::scripted::{Rig, Scripted, counter, ok, reply};
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 
@@ -22,9 +25,52 @@ async fn served() -> Result<(Arc<Node>, Served)> {
         "bad" => Handled::fault(Fault::Fail(Problem::new("bad", "never"))),
         _ => reply("ok", StateChange::Keep),
     });
-    let rig = Rig::new().with("counter", counter()).with("picky", picky);
+    let rig = Rig::new().with("counter", counter()).with("picky", picky).with("clock", clock());
     let (node, api) = api(&rig).await;
     Ok((node, Served::start(api).await?))
+}
+
+/// Sets the timer that its message names, an hour from now.
+fn clock() -> Arc<Scripted> {
+    Scripted::new(|input| {
+        let mut waits = input.waits.clone();
+        let (name, when) = (String::from_utf8_lossy(&input.message.body), When::Every(Duration::from_secs(3_600)));
+        waits
+            .set(&name, when, Missed::Skip, Bytes::from_static(b"secret"), input.origin, input.now)
+            .expect("few timers");
+        let handled = ok(Outcome::Done, StateChange::Keep, Vec::new());
+        Handled { effects: Effects { waits: Some(waits), ..Effects::default() }, ..handled }
+    })
+}
+
+#[tokio::test]
+async fn timers_are_listed_shown_and_cancelled() -> Result {
+    let (_node, served) = served().await?;
+    for (id, name) in [("a", "tea"), ("a", "rice"), ("b%2Fc", "tea")] {
+        assert_eq!(status(&served, Method::POST, &format!("/v1/actors/clock/{id}/set"), name).await?, 204);
+    }
+    let all: Timers = served.get("/v1/timers?kind=clock").await?.json().await?;
+    let mut named: Vec<String> = all.timers.iter().map(|timer| format!("{} {}", timer.actor, timer.name)).collect();
+    named.sort();
+    assert_eq!((named, all.next), (vec!["clock/a rice".into(), "clock/a tea".into(), "clock/b/c tea".into()], None));
+    let none: Timers = served.get("/v1/timers?kind=counter").await?.json().await?;
+    assert_eq!(none.timers, []);
+    let first: Timers = served.get("/v1/timers?limit=1").await?.json().await?;
+    assert!(first.next.is_some() && !first.timers.is_empty());
+    assert_eq!(status(&served, Method::GET, "/v1/timers?after=own.00", "").await?, 400);
+
+    let shown = served.get("/v1/timers/clock/a/tea").await?.text().await?;
+    let timer: Timer = serde_json::from_str(&shown)?;
+    assert_eq!((timer.schedule.as_str(), timer.missed, timer.body_bytes), ("every 3600000 ms", Missed::Skip, 6));
+    assert!(!shown.contains("secret"), "{shown}");
+    assert_eq!(status(&served, Method::DELETE, "/v1/timers/clock/a/tea", "").await?, 204);
+    for (method, path) in [(Method::DELETE, "/v1/timers/clock/a/tea"), (Method::GET, "/v1/timers/clock/nobody/tea")] {
+        let answer = served.request(method, path).send().await?;
+        assert_eq!(&*problem(answer).await?.kind, "urn:hydra:unknown-timer", "{path}");
+    }
+    let left: TimersOf = served.get("/v1/timers/clock/a").await?.json().await?;
+    assert_eq!((left.timers.len(), left.requests), (1, 0));
+    Ok(())
 }
 
 async fn status(served: &Served, method: Method, path: &str, body: &'static str) -> Result<u16> {

@@ -34,6 +34,36 @@ async fn state_survives_kill_9_of_the_host_and_of_the_server() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn timers_and_requests_survive_kill_9_and_are_told_once() -> Result<()> {
+    let server = NatsServer::start()?;
+    let host = start(&server)?;
+    host.deploy("reminder", "reminder", None)?;
+    host.deploy("stock", "stock", None)?;
+    host.hydra(&["ask", "stock/depot", "put", "100"])?;
+    host.hydra(&["ask", "stock/shop", "supplier", "\"depot\""])?;
+    ensure!(host.reply("stock/shop/take", "4").await? == json!({ "taken": 4 }));
+    // A later turn answers callers over NATS too.
+    let client = async_nats::connect(server.url()).await?;
+    let answer = client.request("hydra.local.ask.stock.shop.take", "3".into()).await?;
+    ensure!(answer.payload == r#"{"taken":3}"#, "{answer:?}");
+    for name in ["tea", "rice"] {
+        let body = format!(r#"{{"name":"{name}","seconds":2,"text":"{name}"}}"#);
+        host.ask("reminder/alice/in", body).await?.error_for_status()?;
+    }
+    host.kill()?;
+    let host = start(&server)?;
+    let is_told = |told: &Value| told.to_string().matches("missed").count() >= 2;
+    host.eventually(&["ask", "reminder/alice", "told"], is_told)?;
+    let told = host.reply("reminder/alice/told", "").await?;
+    let mut names: Vec<&str> = told.as_array().into_iter().flatten().filter_map(|one| one["name"].as_str()).collect();
+    names.sort_unstable();
+    ensure!(names == ["rice", "tea"], "{told}");
+    ensure!(host.json(&["timer", "ls"])?["timers"] == json!([]));
+    ensure!(host.reply("stock/depot/count", "").await? == json!(93));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn any_nats_client_reads_the_actors_state() -> Result<()> {
     let server = NatsServer::start()?;
     let host = start(&server)?;

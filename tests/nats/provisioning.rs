@@ -160,7 +160,7 @@ async fn a_system_that_lost_a_stream_is_refused_and_the_stream_not_made_anew() {
     let server = NatsServer::start().unwrap();
     open_with(&settings(&server)).await.unwrap().close().await;
     let jetstream = jetstream(&server).await;
-    for lost in ["hydra_local_B_03", "hydra_local_PARKED", "KV_hydra_local_actors"] {
+    for lost in ["hydra_local_B_01", "hydra_local_PARKED", "KV_hydra_local_actors"] {
         let config = jetstream.get_stream(lost).await.unwrap().cached_info().config.clone();
         jetstream.delete_stream(lost).await.unwrap();
         let error = open_with(&settings(&server)).await.err().unwrap().to_string();

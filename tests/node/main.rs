@@ -4,5 +4,7 @@ mod failing;
 mod handling;
 mod operating;
 mod parking;
+mod requests;
 mod sharing;
 mod surviving;
+mod timers;

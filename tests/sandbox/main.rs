@@ -13,4 +13,5 @@ mod effects;
 mod hostile;
 mod lifecycle;
 mod sharing;
+mod waiting;
 mod wasi;

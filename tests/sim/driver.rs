@@ -4,15 +4,17 @@
 use std::time::Duration;
 
 use hydra::client::{self, Asked, Client, Request};
+use hydra::id::ActorId;
 use hydra::message::Status;
 use hydra_tests::faults::pass;
 use hydra_tests::scripted::request;
 use tokio::time::Instant;
 
 use super::guests::{ACCOUNTS, COUNTERS, HOPS, How, Outage};
-use super::operators::{actors, of_suspended, operate, operation, suspended};
+use super::operators::{actors, of_suspended, operate, operation, suspended, waiters};
 use super::oracle::Ending;
 use super::scenario::Step;
+use super::waiters::{ANSWERERS, ASKERS, CLOCKS};
 use super::world::{RETENTION, Running, World};
 
 /// Steps of the driver: most of them send a message.
@@ -145,13 +147,20 @@ impl World {
         }
     }
 
+    /// All that may fail, or be operated on, here.
+    fn everybody(&self) -> Vec<ActorId> {
+        let more = if self.plan.waits { waiters() } else { Vec::new() };
+        actors().into_iter().chain(more).collect()
+    }
+
     /// Some actors can handle nothing for a while.
     fn fail(&self) {
+        let everybody = self.everybody();
         let (which, how, is_kind) = self.faults.draw(|random| {
             let how = [How::Host, How::Retry, How::Suspend][random.usize(..3)];
-            (random.usize(..actors().len()), how, random.u32(..4) == 0)
+            (random.usize(..everybody.len()), how, random.u32(..4) == 0)
         });
-        let one = &actors()[which];
+        let one = &everybody[which];
         let whose = if is_kind && how != How::Suspend { format!("{}/", one.kind()) } else { one.to_string() };
         // Longer than a guest may ask for another try, and it would be a dead letter.
         let span = self.seconds(if how == How::Retry { 20 } else { 300 });
@@ -169,7 +178,8 @@ impl World {
                 suspended.map(|to| (to.clone(), of_suspended(&to, operation_choice))).collect()
             }
             3..7 => {
-                let to = actors()[which % actors().len()].clone();
+                let everybody = self.everybody();
+                let to = everybody[which % everybody.len()].clone();
                 let operation = operation(&to, operation_choice);
                 vec![(to, operation)]
             }
@@ -195,6 +205,7 @@ impl World {
         let (choice, asks, twice) = self.faults.draw(|random| (random.u32(..100), random.bool(), random.u32(..10)));
         let pick = |bound: usize| self.faults.draw(|random| random.usize(..bound));
         let (to, subject, body) = match choice {
+            _ if self.plan.waits && pick(5) < 2 => self.waiting(&name),
             0..45 => (format!("hop/{}", pick(HOPS)), "hop", format!("{name} 4")),
             45..50 => (format!("hop/{}", pick(HOPS)), "forget", format!("{name} 0")),
             50..75 => {
@@ -222,6 +233,22 @@ impl World {
             }
             endings.lock().expect("endings").insert(receiver, ending);
         });
+    }
+}
+
+impl World {
+    /// A message that has its receiver set a timer or make a request.
+    fn waiting(&self, name: &str) -> (String, &'static str, String) {
+        let pick = |bound: usize| self.faults.draw(|random| random.usize(..bound));
+        if pick(2) == 0 {
+            let (every_ms, ticks, policy) =
+                ([1_000, 3_000, 10_000, 60_000][pick(4)], 1 + pick(4), ["fire", "skip", "once"][pick(3)]);
+            return (format!("clock/{}", pick(CLOCKS)), "wind", format!("{name} {every_ms} {ticks} {policy}"));
+        }
+        let (timeout_ms, subject) =
+            ([100, 5_000, 60_000][pick(3)], ["reply", "done", "refuse", "owe", "never"][pick(5)]);
+        let to = format!("asker/{}", pick(ASKERS));
+        (to, "query", format!("{name} {timeout_ms} {subject} {}", pick(ANSWERERS)))
     }
 }
 

@@ -19,6 +19,8 @@ use hydra_tests::scripted::{actor, broken, ok, sending};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use super::waiters::{self, Asked, Clock};
+
 /// Actors that pass chains of messages on, and delete themselves now and then.
 pub(crate) const HOPS: usize = 7;
 /// Actors that send each other money.
@@ -55,6 +57,12 @@ pub(crate) struct Told {
     pub(crate) received: BTreeMap<String, u64>,
     /// Credits that did not have the next number of their sender.
     pub(crate) misnumbered: u64,
+    /// A clock's timers, by name.
+    pub(crate) clocks: BTreeMap<String, Clock>,
+    /// An asker's requests, by name.
+    pub(crate) asked: BTreeMap<String, Asked>,
+    /// An answerer's debts: reply tokens, and what they are for.
+    pub(crate) owed: Vec<(String, String)>,
 }
 
 impl Told {
@@ -188,6 +196,9 @@ fn handle(input: &Input<'_>) -> Handled {
     let body = String::from_utf8_lossy(&input.message.body).into_owned();
     let words: Vec<&str> = body.split(' ').collect();
     let (mut told, own) = (Told::read(input.state.as_deref()), input.message.to.id().to_owned());
+    if let Some(handled) = waiters::handle(input, &mut told) {
+        return handled;
+    }
     let mut outgoing = Vec::new();
     let fault = |code: &str| Handled::fault(Fault::Refuse(Problem::new(code, "as the script says")));
     match input.message.subject.as_str() {

@@ -7,6 +7,7 @@ mod oracle;
 mod rules;
 mod scenario;
 mod settling;
+mod waiters;
 mod world;
 
 use std::io::Write;
@@ -72,6 +73,11 @@ fn hosts_that_are_cut_off_neither_lose_nor_double_anything() {
 #[test]
 fn actors_that_are_parked_neither_lose_nor_double_anything() {
     survives(Scenario::Parking);
+}
+
+#[test]
+fn timers_and_requests_are_each_told_once_and_by_policy() {
+    survives(Scenario::Timers);
 }
 
 #[test]

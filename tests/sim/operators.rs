@@ -15,6 +15,7 @@ use hydra_tests::scripted::actor;
 use tokio_util::task::TaskTracker;
 
 use super::guests::{ACCOUNTS, COUNTERS, HOPS, Told};
+use super::waiters::{ANSWERERS, ASKERS, CLOCKS};
 use super::world::Running;
 
 /// Dead letters from which an operator chooses.
@@ -31,6 +32,12 @@ pub(crate) fn actors() -> Vec<ActorId> {
     named("counter", COUNTERS).chain(named("hop", HOPS)).chain(named("account", ACCOUNTS)).collect()
 }
 
+/// Those that wait for times and answers: nobody deletes them or skips what they are told.
+pub(crate) fn waiters() -> Vec<ActorId> {
+    let named = |kind: &'static str, count: usize| (0..count).map(move |id| actor(&format!("{kind}/{id}")));
+    named("clock", CLOCKS).chain(named("asker", ASKERS)).chain(named("answerer", ANSWERERS)).collect()
+}
+
 /// An actor's record.
 pub(crate) async fn record(store: &Backend, of: &ActorId) -> Record {
     let row = store.actors.get(&record::key(of)).await.expect("a row");
@@ -40,7 +47,7 @@ pub(crate) async fn record(store: &Backend, of: &ActorId) -> Record {
 /// The actors that wait for a human.
 pub(crate) async fn suspended(store: &Backend) -> Vec<ActorId> {
     let mut suspended = Vec::new();
-    for of in actors() {
+    for of in actors().into_iter().chain(waiters()) {
         if matches!(record(store, &of).await.status, record::Status::Suspended(_)) {
             suspended.push(of);
         }
@@ -62,7 +69,7 @@ pub(crate) fn operation(of: &ActorId, choice: u32) -> Operation {
 
 /// What an operator may do to an actor that is suspended.
 pub(crate) fn of_suspended(of: &ActorId, choice: u32) -> Operation {
-    let may_skip = of.kind().as_str() != "account" && choice < 40;
+    let may_skip = ["counter", "hop"].contains(&of.kind().as_str()) && choice < 40;
     if may_skip { Operation::Skip } else { Operation::Resume }
 }
 

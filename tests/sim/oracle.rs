@@ -14,6 +14,7 @@ use hydra_tests::witness::{Arrival, Witness};
 use super::guests::{ACCOUNTS, Told, foreseen_end, passes_on};
 use super::operators::{Operated, record};
 use super::scenario::Step;
+use super::waiters;
 use super::world::World;
 
 /// More dead letters than any simulation makes.
@@ -70,6 +71,8 @@ pub(crate) async fn check(world: &World, witness: &Witness) -> Vec<String> {
     found.check_money();
     found.check_senders();
     found.check_endings(&world.endings.lock().expect("endings"));
+    found.check_clocks();
+    found.check_requests();
     found.check_operations(&world.operated.lock().expect("operations"));
     found.complaints
 }
@@ -239,6 +242,57 @@ impl Found<'_> {
 
     fn operations(&self, of: &ActorId) -> impl Iterator<Item = &Arrival> {
         self.witness.operations.get(of).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// Each time of a timer is told once and by its policy: what its actor heard is what the log's ticks make of it.
+    fn check_clocks(&mut self) {
+        let mut complaints = Vec::new();
+        for (of, state) in &self.states {
+            let dead = self.dead_of(of);
+            for (name, clock) in &state.clocks {
+                let mut ticks = BTreeMap::new();
+                let told = self.witness.dues.get(of).into_iter().flatten();
+                for (seq, tick) in told.filter(|(_, tick)| tick.subject == format!("timer:{name}")) {
+                    let due = tick.id.rsplit(':').next().and_then(|due| due.parse().ok()).expect("a due time");
+                    // The first copy counts.
+                    ticks.entry(due).or_insert((tick.time, dead.contains_key(seq)));
+                }
+                let wanted = waiters::heard(clock, &ticks);
+                if clock.heard != wanted {
+                    let word = if clock.heard.len() < wanted.len() { "lost" } else { "doubled" };
+                    complaints
+                        .push(format!("{word}: {of} heard of {name} {:?}, not {wanted:?}: {clock:?}", clock.heard));
+                }
+                let is_over = wanted.len() >= clock.ticks || (clock.policy == "once" && !ticks.is_empty());
+                if !is_over {
+                    complaints.push(format!("lost: {of} heard of {name} too little: {clock:?}"));
+                }
+            }
+        }
+        self.complaints.extend(complaints);
+    }
+
+    /// Each request ends once, and a reply is the one to it.
+    fn check_requests(&mut self) {
+        let mut complaints = Vec::new();
+        for (of, state) in &self.states {
+            let dead = self.dead_of(of);
+            let all_handled = !dead.values().any(|end| *end == "out");
+            for (name, asked) in &state.asked {
+                let is_true = match &asked.endings[..] {
+                    [] => !all_handled,
+                    [one] => one.strip_prefix("replied ").is_none_or(|said| said == format!("{name}.q")),
+                    _ => false,
+                };
+                if !is_true {
+                    complaints.push(format!(
+                        "{}: {name} of {of} ended {asked:?}",
+                        if asked.endings.is_empty() { "lost" } else { "doubled" }
+                    ));
+                }
+            }
+        }
+        self.complaints.extend(complaints);
     }
 
     /// What an operator was told is done has been applied.

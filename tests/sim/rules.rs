@@ -7,7 +7,7 @@ use super::scenario::Scenario;
 use super::world::run;
 
 /// Seeds within which a missing rule must be found.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 240;
 
 #[track_caller]
 fn is_found(rule: Rule, scenario: Scenario, by: &[&str]) {
@@ -84,4 +84,9 @@ fn a_parked_message_handled_again_behind_its_position_is_found() {
 #[test]
 fn parked_messages_out_of_their_order_are_found() {
     is_found(Rule::ParkedOrder, Scenario::Parking, &["lost", "order"]);
+}
+
+#[test]
+fn a_tick_that_counts_though_its_timer_has_moved_on_is_found() {
+    is_found(Rule::Tick, Scenario::Timers, &["doubled"]);
 }

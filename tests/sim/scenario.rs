@@ -23,12 +23,14 @@ pub(crate) enum Scenario {
     Trimming,
     /// Actors cannot handle anything for a while, are slow or suspended: their messages are parked.
     Parking,
+    /// Actors wait for times and for each other while hosts die, take over, stand still.
+    Timers,
     /// All of it.
     Everything,
 }
 
 /// All of them.
-pub(crate) const ALL: [Scenario; 9] = [
+pub(crate) const ALL: [Scenario; 10] = [
     Scenario::Crashes,
     Scenario::Takeovers,
     Scenario::Cuts,
@@ -37,6 +39,7 @@ pub(crate) const ALL: [Scenario; 9] = [
     Scenario::LateCopies,
     Scenario::Trimming,
     Scenario::Parking,
+    Scenario::Timers,
     Scenario::Everything,
 ];
 
@@ -65,20 +68,6 @@ pub(crate) enum Step {
     Operate,
 }
 
-/// All that the driver does, with its rates in the scenario that has all of it.
-const ALL_STEPS: [(Step, u32); 10] = [
-    (Step::Crash, 20),
-    (Step::Blackout, 3),
-    (Step::Join, 15),
-    (Step::Pause, 10),
-    (Step::Cut, 10),
-    (Step::Unseen, 10),
-    (Step::Jump, 10),
-    (Step::Retention, 5),
-    (Step::Outage, 20),
-    (Step::Operate, 20),
-];
-
 /// How often what happens.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
@@ -90,6 +79,8 @@ pub(crate) struct Plan {
     pub(crate) offset_ms: i64,
     /// Some messages take seconds to handle.
     pub(crate) is_slow: bool,
+    /// Actors set timers and make requests.
+    pub(crate) waits: bool,
 }
 
 impl Plan {
@@ -100,12 +91,18 @@ impl Plan {
     }
 }
 
+/// Nothing happens but that calls take their time.
+const CALM: Plan = {
+    let (unavailable, lost, late, partial) = (0, 0, 0, 0);
+    let rates = Rates { unavailable, lost, late, partial, slow: 200, stale: 0, copies: 0, late_news: 0 };
+    Plan { rates, steps: &[], offset_ms: 0, is_slow: false, waits: false }
+};
+
 impl Scenario {
     /// What happens in it.
     pub(crate) fn plan(self) -> Plan {
         use Step::{Blackout, Crash, Cut, Join, Jump, Operate, Outage, Pause, Retention, Unseen};
-        let rates = Rates { slow: 200, ..Rates::default() };
-        let calm = Plan { rates, steps: &[], offset_ms: 0, is_slow: false };
+        let (rates, calm) = (CALM.rates, CALM);
         match self {
             Self::Crashes => {
                 let steps = &[(Crash, 60), (Blackout, 8), (Join, 10), (Jump, 15)];
@@ -147,27 +144,66 @@ impl Scenario {
                 ];
                 Plan { rates: Rates { lost: 5, partial: 10, ..rates }, steps, is_slow: true, ..calm }
             }
-            Self::Everything => Plan {
-                rates: Rates {
-                    unavailable: 20,
-                    lost: 20,
-                    late: 10,
-                    partial: 30,
-                    slow: 200,
-                    stale: 30,
-                    copies: 40,
-                    late_news: 200,
-                },
-                steps: &ALL_STEPS,
-                offset_ms: 4_000,
-                is_slow: true,
-            },
+            Self::Timers => timers(),
+            Self::Everything => everything(),
         }
     }
 
     /// The name that `FromStr` reads.
     pub(crate) fn name(self) -> String {
         format!("{self:?}").to_lowercase()
+    }
+}
+
+fn timers() -> Plan {
+    use Step::{Blackout, Crash, Cut, Join, Jump, Operate, Outage, Pause, Unseen};
+    Plan {
+        rates: Rates { lost: 10, late: 5, partial: 10, copies: 40, late_news: 200, ..CALM.rates },
+        steps: &[
+            (Crash, 30),
+            (Blackout, 5),
+            (Join, 15),
+            (Pause, 10),
+            (Cut, 5),
+            (Unseen, 10),
+            (Jump, 10),
+            (Outage, 15),
+            (Operate, 15),
+        ],
+        offset_ms: 4_000,
+        waits: true,
+        ..CALM
+    }
+}
+
+fn everything() -> Plan {
+    use Step::{Blackout, Crash, Cut, Join, Jump, Operate, Outage, Pause, Retention, Unseen};
+    Plan {
+        rates: Rates {
+            unavailable: 20,
+            lost: 20,
+            late: 10,
+            partial: 30,
+            slow: 200,
+            stale: 30,
+            copies: 40,
+            late_news: 200,
+        },
+        steps: &[
+            (Crash, 20),
+            (Blackout, 3),
+            (Join, 15),
+            (Pause, 10),
+            (Cut, 10),
+            (Unseen, 10),
+            (Jump, 10),
+            (Retention, 5),
+            (Outage, 20),
+            (Operate, 20),
+        ],
+        offset_ms: 4_000,
+        is_slow: true,
+        ..CALM
     }
 }
 

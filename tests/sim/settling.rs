@@ -10,7 +10,7 @@ use hydra::client::Operation;
 use hydra::id::{ActorId, BucketId, Cursor, Seq};
 use hydra_tests::faults::{Rates, pass};
 
-use super::operators::{actors, operate, record, suspended};
+use super::operators::{actors, operate, record, suspended, waiters};
 use super::oracle;
 use super::world::{Outcome, World, stopped};
 
@@ -43,7 +43,7 @@ impl World {
         }
         self.start().await;
         self.rest("started anew", &BTreeSet::new(), &mut complaints).await;
-        for of in actors() {
+        for of in actors().into_iter().chain(waiters()) {
             let left = self.store.log.read(Queue::Parked, Some(&of), Seq(0), PARKED_MAX).await.expect("a queue");
             if !left.is_empty() {
                 complaints.push(format!("does not settle: {} copies of {of}'s messages stay parked", left.len()));
@@ -95,7 +95,11 @@ impl World {
         if !why.is_empty() {
             return why;
         }
-        for of in actors() {
+        for of in waiters().into_iter().filter(|of| !kept.contains(of)) {
+            let waits = record(&self.store, &of).await.waits;
+            why.extend((!waits.is_empty()).then(|| format!("{of} waits: {waits:?}")));
+        }
+        for of in actors().into_iter().chain(waiters()) {
             why.extend(self.unhandled(&of, kept.contains(&of)).await);
         }
         why

@@ -115,7 +115,7 @@ impl World {
         let sandbox =
             SANDBOX.get_or_init(|| Sandbox::new(&hydra::config::Sandbox::default(), None, 1 << 20).expect("a sandbox"));
         let registry = Registry::open(self.store.clone(), sandbox.clone()).await.expect("a registry");
-        for kind in ["hop", "account", "counter", "ledger"] {
+        for kind in ["hop", "account", "counter", "ledger", "clock", "asker", "answerer"] {
             registry.install_native(Kind::new(kind).expect("a kind"), Arc::new(Code(self.guests.clone())));
         }
         let mut config = Config::default();

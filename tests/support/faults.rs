@@ -68,6 +68,8 @@ pub enum Rule {
     ParkedPosition,
     /// Messages are parked one after the other.
     ParkedOrder,
+    /// A tick counts only if it is of the timer's next time.
+    Tick,
 }
 
 /// What all nodes of one simulation share: the store, the choices, the witness.

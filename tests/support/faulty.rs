@@ -10,6 +10,7 @@ use hydra::backend::{Appended, Delivery, Error, Follow, History, Inbox, Log, New
 use hydra::clock::Time;
 use hydra::id::{ActorId, BucketId, Epoch, Seq};
 use hydra::names::MessageId;
+use hydra::record::{self, Record};
 use tokio::time::Instant;
 
 use crate::faults::{Rule, pass};
@@ -84,7 +85,13 @@ impl Log for Faulty {
         after: Seq,
         limit: usize,
     ) -> Result<Vec<Delivery>, Error> {
-        self.0.ask(Way::Store, "read", self.0.faults.store.log.read(queue, actor, after, limit)).await
+        let mut page = self.0.ask(Way::Store, "read", self.0.faults.store.log.read(queue, actor, after, limit)).await?;
+        if self.0.faults.is_broken(Rule::Tick) {
+            for delivery in &mut page {
+                take_for_the_next(&self.0, delivery).await;
+            }
+        }
+        Ok(page)
     }
 
     async fn remove_dead_letter(&self, seq: Seq) -> Result<bool, Error> {
@@ -126,6 +133,17 @@ impl Log for Faulty {
 
     async fn follow(&self, prefix: &str) -> Result<Follow, Error> {
         self.0.ask(Way::Store, "follow", self.0.faults.store.log.follow(prefix)).await
+    }
+}
+
+/// Makes any tick one of its timer's next time, as the record has it.
+async fn take_for_the_next(link: &Link, delivery: &mut Delivery) {
+    let row = link.faults.store.actors.get(&record::key(&delivery.to)).await.expect("a row");
+    let timers = row.and_then(|row| Record::decode(&row).ok()).unwrap_or_default().waits.timers;
+    let subject = delivery.headers.get("Hydra-Subject").unwrap_or_default().to_owned();
+    let Some(timer) = timers.iter().find(|timer| subject == format!("timer:{}", timer.name)) else { return };
+    for (_, value) in delivery.headers.0.iter_mut().filter(|(name, _)| name == "Hydra-Timer") {
+        *value = format!("{} {}", timer.generation, timer.due.0);
     }
 }
 
@@ -174,10 +192,13 @@ impl Inbox for Reader {
             }
             self.link.awake().await;
             let Some((heard, taken)) = self.taken.take() else { continue };
-            let Ok(delivery) = taken else {
+            let Ok(mut delivery) = taken else {
                 self.taken = Some((heard, taken.clone()));
                 return taken;
             };
+            if self.link.faults.is_broken(Rule::Tick) {
+                take_for_the_next(&self.link, &mut delivery).await;
+            }
             self.delivered = delivery.seq;
             if delivery.seq > self.floor {
                 return Ok(delivery);

@@ -35,7 +35,7 @@ const CALLS: [(&str, &str); 16] = [
     ("messaging.publish", "(param i32 i32 i32 i32 i32 i32)"),
     ("messaging.subscribe", "(param i32 i32)"),
     ("messaging.unsubscribe", "(param i32 i32)"),
-    ("timers.set", "(param i32 i32 i32 i64 i32 i32 i32 i32 i32)"),
+    ("timers.set", "(param i32 i32 i32 i64 i32 i32 i32 i32 i32 i32)"),
     ("timers.cancel", "(param i32 i32)"),
 ];
 

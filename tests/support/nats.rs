@@ -1,6 +1,7 @@
 //! A nats-server of one test's own: on a free port, with a store folder that goes with it. It can be killed as `kill -9`
 //! does and started again on the same port and folder. Never a server that somebody else started.
 
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -15,6 +16,8 @@ const VARIABLE: &str = "HYDRA_NATS_SERVER";
 const TOOLS: &str = ".tools/nats-server";
 /// Room for the largest row with the largest headers; everything else as the server comes.
 const CONFIGURATION: &str = "jetstream: enabled\nmax_payload: 2MB\n";
+/// Ports that are looked at before it is given up.
+const PORTS_TRIED: usize = 100;
 /// Told right before [`READY`], with the port behind the last colon.
 const LISTENS: &str = "Listening for client connections on";
 /// Told when it serves.
@@ -138,8 +141,7 @@ fn file(folder: &Path) -> PathBuf {
 }
 
 fn run(folder: &Path, port: Option<u16>) -> Result<(Process, u16)> {
-    // The server chooses a free one itself, so no two tests take the same.
-    let wanted = port.map_or("-1".into(), |port| port.to_string());
+    let wanted = port.map_or_else(free_port, Ok)?.to_string();
     let mut command = Command::new(binary()?);
     command.arg("-c").arg(file(folder)).args(["-a", "127.0.0.1", "-p", &wanted]).arg("-sd").arg(folder.join("store"));
     let mut process = Process::start(&mut command).context("start nats-server")?;
@@ -147,6 +149,13 @@ fn run(folder: &Path, port: Option<u16>) -> Result<(Process, u16)> {
     let port = line.rsplit(':').next().and_then(|port| port.trim().parse().ok());
     process.note_with(READY)?;
     Ok((process, port.with_context(|| format!("no port in {line:?}"))?))
+}
+
+/// A port that nobody has. Not one of those that the system gives to connections: while the server is killed, one of them
+/// would have it some day, and the server could not start again.
+fn free_port() -> Result<u16> {
+    let mut ports = std::iter::repeat_with(|| fastrand::u16(10_000..32_000)).take(PORTS_TRIED);
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).context("no port is free")
 }
 
 /// The server's binary.

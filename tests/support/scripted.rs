@@ -65,7 +65,7 @@ impl Instance for Scripted {
 
 /// A turn that succeeds.
 pub fn ok(outcome: Outcome, state: StateChange, sends: Vec<Sending>) -> Handled {
-    let effects = Effects { state, sends };
+    let effects = Effects { state, sends, ..Effects::default() };
     Handled { result: Ok(outcome), effects, reusable: true, ..Handled::fault(broken()) }
 }
 
@@ -82,7 +82,7 @@ pub fn broken() -> Fault {
 /// Something to send to another actor.
 pub fn sending(to: &ActorId, subject: &str, body: impl Into<Bytes>) -> Sending {
     let subject = Subject::new(subject).expect("a subject");
-    Sending { to: to.clone(), subject, headers: Headers::default(), body: body.into() }
+    Sending { to: to.clone(), subject, headers: Headers::default(), body: body.into(), awaited: None }
 }
 
 /// The number that a counting actor's state holds.

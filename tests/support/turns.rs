@@ -8,10 +8,11 @@ use bytes::Bytes;
 use hydra::clock::Time;
 use hydra::config;
 use hydra::effects::{Fault, Outcome, StateChange};
-use hydra::id::ActorId;
+use hydra::id::{ActorId, BucketId, Cursor, Seq};
 use hydra::manifest::Manifest;
 use hydra::message::{Headers, Message, Problem};
 use hydra::names::{MessageId, Subject};
+use hydra::timer::Waits;
 use hydra::wasm::{Handled, Handler, Input, Loaded, Refusal, Sandbox};
 
 /// The actor whose turns are run.
@@ -68,6 +69,7 @@ pub fn message(subject: &str, body: &[u8]) -> Message {
         headers: Headers::default(),
         body: Bytes::copy_from_slice(body),
         reply: None,
+        deadline: None,
         key: None,
         trace: None,
     }
@@ -76,8 +78,13 @@ pub fn message(subject: &str, body: &[u8]) -> Message {
 /// What a turn with this message may know: no state, first try.
 #[must_use]
 pub fn input(message: &Message) -> Input<'_> {
+    static NOTHING: Waits = Waits { timers: Vec::new(), requests: Vec::new() };
     Input {
         message,
+        origin: Cursor { bucket: BucketId { number: 0, incarnation: 1 }, seq: Seq(1) },
+        answer: None,
+        reply_token: None,
+        waits: &NOTHING,
         accepted: NOW,
         attempt: 1,
         now: NOW,

@@ -23,6 +23,8 @@ pub struct Arrival {
     pub is_awaited: bool,
     /// What it says.
     pub body: String,
+    /// When the log stored it.
+    pub time: Time,
 }
 
 /// All that was seen.
@@ -42,6 +44,8 @@ pub struct Witness {
     pub complaints: Vec<String>,
     /// What operators asked of each actor, by position.
     pub operations: BTreeMap<ActorId, BTreeMap<Seq, Arrival>>,
+    /// What hosts told actors of: ticks, answers, time-outs; by position.
+    pub dues: BTreeMap<ActorId, BTreeMap<Seq, Arrival>>,
     /// States that operators replaced, in order.
     pub replaced: BTreeMap<ActorId, Vec<Bytes>>,
     /// How often an actor was parked.
@@ -76,9 +80,13 @@ impl Witness {
         let header = |name| message.headers.get(name).map(str::to_owned);
         let subject = header(header::SUBJECT).unwrap_or_default();
         let (sender, is_awaited) = (header(header::SENDER), header(header::REPLY).is_some());
-        let arrival = Arrival { id: id.to_string(), subject, sender, is_awaited, body };
+        let arrival = Arrival { id: id.to_string(), subject, sender, is_awaited, body, time: now };
         let is_operation = hydra::operation::is_operation(&message.headers);
-        let kept = if is_operation { &mut self.operations } else { &mut self.arrivals };
+        let kept = match arrival.subject.contains(':') {
+            _ if is_operation => &mut self.operations,
+            true => &mut self.dues,
+            false => &mut self.arrivals,
+        };
         kept.entry(to.clone()).or_default().insert(appended.seq, arrival);
     }
 

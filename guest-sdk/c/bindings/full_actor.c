@@ -54,7 +54,7 @@ extern void __wasm_import_hydra_actor_messaging_unsubscribe(uint8_t *, size_t);
 // Imported Functions from `hydra:actor/timers@0.1.0`
 
 __attribute__((__import_module__("hydra:actor/timers@0.1.0"), __import_name__("set")))
-extern void __wasm_import_hydra_actor_timers_set(uint8_t *, size_t, int32_t, int64_t, size_t, uint8_t *, size_t, uint8_t *, size_t);
+extern void __wasm_import_hydra_actor_timers_set(uint8_t *, size_t, int32_t, int64_t, size_t, uint8_t *, size_t, uint8_t *, size_t, int32_t);
 
 __attribute__((__import_module__("hydra:actor/timers@0.1.0"), __import_name__("cancel")))
 extern void __wasm_import_hydra_actor_timers_cancel(uint8_t *, size_t);
@@ -582,7 +582,7 @@ void hydra_actor_messaging_unsubscribe(full_actor_string_t *topic) {
   __wasm_import_hydra_actor_messaging_unsubscribe((uint8_t *) (*topic).ptr, (*topic).len);
 }
 
-void hydra_actor_timers_set(full_actor_string_t *name, hydra_actor_timers_schedule_t *when, full_actor_list_u8_t *body) {
+void hydra_actor_timers_set(full_actor_string_t *name, hydra_actor_timers_schedule_t *when, full_actor_list_u8_t *body, hydra_actor_timers_missed_t missed) {
   int32_t variant;
   int64_t variant3;
   size_t variant4;
@@ -626,7 +626,7 @@ void hydra_actor_timers_set(full_actor_string_t *name, hydra_actor_timers_schedu
       break;
     }
   }
-  __wasm_import_hydra_actor_timers_set((uint8_t *) (*name).ptr, (*name).len, variant, variant3, variant4, variant5, variant6, (uint8_t *) (*body).ptr, (*body).len);
+  __wasm_import_hydra_actor_timers_set((uint8_t *) (*name).ptr, (*name).len, variant, variant3, variant4, variant5, variant6, (uint8_t *) (*body).ptr, (*body).len, (int32_t) missed);
 }
 
 void hydra_actor_timers_cancel(full_actor_string_t *name) {

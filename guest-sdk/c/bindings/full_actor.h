@@ -183,7 +183,7 @@ typedef struct {
   hydra_actor_messaging_options_t val;
 } hydra_actor_messaging_option_options_t;
 
-// cron: 5 or 6 fields, and an IANA time zone. every-ms: 1,000 at least.
+// cron: 5 or 6 fields (with six the first is the second), and an IANA time zone. every-ms: 1,000 at least.
 typedef struct hydra_actor_timers_schedule_t {
   uint8_t tag;
   union {
@@ -198,6 +198,13 @@ typedef struct hydra_actor_timers_schedule_t {
 #define HYDRA_ACTOR_TIMERS_SCHEDULE_AFTER_MS 1
 #define HYDRA_ACTOR_TIMERS_SCHEDULE_EVERY_MS 2
 #define HYDRA_ACTOR_TIMERS_SCHEDULE_CRON 3
+
+// What becomes of times that passed untold, because no host ran or the actor was suspended: one message for all of them,
+// whose header "hydra-missed" counts the further ones; or none, for a timer that repeats and is told more than 10 s late.
+typedef uint8_t hydra_actor_timers_missed_t;
+
+#define HYDRA_ACTOR_TIMERS_MISSED_FIRE_ONCE 0
+#define HYDRA_ACTOR_TIMERS_MISSED_SKIP 1
 
 typedef hydra_actor_types_fault_t exports_hydra_actor_lifecycle_fault_t;
 
@@ -251,7 +258,7 @@ extern void hydra_actor_messaging_unsubscribe(full_actor_string_t *topic);
 
 // Imported Functions from `hydra:actor/timers@0.1.0`
 // Replaces a timer of the same name. Fires as a message with subject "timer:NAME". Survives restarts.
-extern void hydra_actor_timers_set(full_actor_string_t *name, hydra_actor_timers_schedule_t *when, full_actor_list_u8_t *body);
+extern void hydra_actor_timers_set(full_actor_string_t *name, hydra_actor_timers_schedule_t *when, full_actor_list_u8_t *body, hydra_actor_timers_missed_t missed);
 extern void hydra_actor_timers_cancel(full_actor_string_t *name);
 
 // Exported Functions from `hydra:actor/lifecycle@0.1.0`

@@ -20,7 +20,9 @@ bool hydra_migrate(uint32_t from_version, hydra_bytes state, hydra_bytes *migrat
 hydra_outcome hydra_handle(const hydra_message *msg) {
     hydra_bytes name;
     hydra_log(HYDRA_INFO, msg->subject);
-    if (hydra_after(msg->subject, "timer:", &name)) return hydra_reply(hydra_join(name, hydra_text(" "), msg->body));
+    if (hydra_after(msg->subject, "timer:", &name)) {
+        return hydra_reply(hydra_join(name, hydra_text(" "), msg->body, hydra_text(" "), hydra_integer((int64_t)hydra_missed(msg))));
+    }
     if (hydra_is(msg->subject, "random")) return hydra_reply(hydra_random(9));
     if (hydra_is(msg->subject, "attempt")) {
         hydra_set_state(msg->id);
@@ -30,10 +32,10 @@ hydra_outcome hydra_handle(const hydra_message *msg) {
     hydra_send(hydra_self(), "to-itself", msg->body);
     if (hydra_is(msg->subject, "fail")) return hydra_fail("broken", hydra_text("it is"));
     if (hydra_is(msg->subject, "timers")) {
-        hydra_set_timer("b", (hydra_schedule){HYDRA_AFTER, 2000, NULL, NULL}, hydra_text("two"));
-        hydra_set_timer("a", (hydra_schedule){HYDRA_AT, hydra_now_ms() + 1000, NULL, NULL}, hydra_text("one"));
-        hydra_set_timer("c", (hydra_schedule){HYDRA_EVERY, 3000, NULL, NULL}, hydra_text("again"));
-        hydra_set_timer("gone", (hydra_schedule){HYDRA_AFTER, 1000, NULL, NULL}, hydra_text(""));
+        hydra_set_timer("b", (hydra_schedule){.when = HYDRA_AFTER, .ms = 2000}, hydra_text("two"));
+        hydra_set_timer("a", (hydra_schedule){.when = HYDRA_AT, .ms = hydra_now_ms() + 1000}, hydra_text("one"));
+        hydra_set_timer("c", (hydra_schedule){.when = HYDRA_EVERY, .ms = 3000, .skip_missed = true}, hydra_text("again"));
+        hydra_set_timer("gone", (hydra_schedule){.when = HYDRA_AFTER, .ms = 1000}, hydra_text(""));
         hydra_cancel_timer("gone");
     }
     return hydra_done();
@@ -100,7 +102,9 @@ static void timers_fire_in_order_of_time(void) {
     HYDRA_CHECK(hydra_test_advance(test, 999) == 0);
     HYDRA_CHECK(hydra_test_advance(test, 1) == 1);
     HYDRA_CHECK(hydra_test_advance(test, 5000) == 3);
-    HYDRA_CHECK(hydra_test_replied(hydra_test_fire(test, "c"), "c again"));
+    HYDRA_CHECK(hydra_test_replied(hydra_test_fire(test, "c"), "c again 0"));
+    hydra_test_set_now(test, 1700000018000);
+    HYDRA_CHECK(hydra_test_replied(hydra_test_fire(test, "c"), "c again 2"));
 }
 
 static void it_wakes_after_creation_and_sleep(void) {

@@ -63,7 +63,6 @@ func (c *Context) SendBytes(to ActorID, subject string, body []byte, options ...
 }
 
 // Request is Send, but exactly one message with an Answer comes back, with Ending TimedOut at the latest. Returns its token.
-// Needs a host that offers requests: others end the turn with the code "not-in-this-version".
 func (c *Context) Request(to ActorID, subject string, value any, timeout time.Duration, options ...Option) (token string, err error) {
 	payload, err := jsonPayload("message", value)
 	if err != nil {
@@ -91,7 +90,6 @@ func message(to ActorID, subject string, payload Payload, options []Option) (Sen
 }
 
 // Answer answers a message whose turn ended in Later, with the value as JSON. The first answer counts.
-// Needs a host that offers requests, as Request does.
 func (c *Context) Answer(replyToken string, value any) error {
 	payload, err := jsonPayload("answer", value)
 	if err != nil {
@@ -107,7 +105,7 @@ func (c *Context) AnswerBytes(replyToken string, body []byte, headers ...Header)
 }
 
 // SetTimer replaces a timer of the same name. It fires as a message with the subject "timer:NAME" and this value as JSON,
-// and survives restarts. Needs a host that offers timers: others end the turn with the code "not-in-this-version".
+// and survives restarts. What becomes of missed times: Schedule.SkipMissed.
 func (c *Context) SetTimer(name string, when Schedule, value any) error {
 	payload, err := jsonPayload("timer", value)
 	if err != nil {

@@ -53,12 +53,24 @@ type Sent struct {
 	Priority Priority
 }
 
-// Schedule says when a timer fires. Made by At, After, Every and Cron; exactly one field is set.
+// Schedule says when a timer fires. Made by At, After, Every and Cron; exactly one of their fields is set.
 type Schedule struct {
 	At           time.Time
 	After, Every time.Duration
 	Cron, Zone   string
+	// Missed says what becomes of times that nobody could tell of, because no host ran or the actor was suspended.
+	Missed Missed
 }
+
+// Missed is what becomes of missed times.
+type Missed uint8
+
+// One message for all of them, whose Missed counts the further ones; or none, for a timer that repeats and is told more than
+// ten seconds late.
+const (
+	FireOnce Missed = iota
+	Skip
+)
 
 // At fires once at this time.
 func At(when time.Time) Schedule { return Schedule{At: when} }
@@ -69,5 +81,12 @@ func After(wait time.Duration) Schedule { return Schedule{After: wait} }
 // Every fires again and again; one second at least.
 func Every(interval time.Duration) Schedule { return Schedule{Every: interval} }
 
-// Cron fires when the five or six fields say, in an IANA time zone, for example "0 9 * * 1-5" in "Europe/Berlin".
+// Cron fires when the five fields say, or six with the second in front, in an IANA time zone, for example "0 9 * * MON-FRI"
+// in "Europe/Berlin".
 func Cron(fields, zone string) Schedule { return Schedule{Cron: fields, Zone: zone} }
+
+// SkipMissed is the same schedule without telling of missed times.
+func (s Schedule) SkipMissed() Schedule {
+	s.Missed = Skip
+	return s
+}

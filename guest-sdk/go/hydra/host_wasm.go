@@ -51,7 +51,7 @@ func (sandbox) Answer(token string, answer Payload) {
 }
 
 func (sandbox) SetTimer(name string, when Schedule, body []byte) {
-	hydra_actor_timers.Set(name, scheduleOut(when), body)
+	hydra_actor_timers.Set(name, scheduleOut(when), body, uint8(when.Missed))
 }
 
 func (sandbox) CancelTimer(name string) { hydra_actor_timers.Cancel(name) }

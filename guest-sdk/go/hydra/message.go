@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -126,6 +127,15 @@ func (m *Message) Text() (string, error) {
 
 // Timer returns the name of the timer that sent this message.
 func (m *Message) Timer() (name string, ok bool) { return strings.CutPrefix(m.Subject, "timer:") }
+
+// Missed counts, of a timer that repeats, the further times that passed before this one was told.
+func (m *Message) Missed() uint64 {
+	missed, err := strconv.ParseUint(m.Headers.Get("hydra-missed"), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return missed
+}
 
 func (m *Message) notDecodable(wanted, why string) error {
 	return failure(refuse, "body-does-not-decode", "%s wants a body of %s; these %d bytes are not: %s", m.Subject, wanted, len(m.Body), why)

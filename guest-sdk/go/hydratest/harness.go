@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"hydra-sdk/hydra"
@@ -212,14 +213,17 @@ func (h *Harness) Fire(name string) Turn {
 	if !ok {
 		panic(fmt.Sprintf("no timer %q is set; there are %q", name, slices.Sorted(maps.Keys(h.timers))))
 	}
+	var missed int64
 	switch {
 	case timer.every > 0:
-		timer.due = later(timer.due, h.Now).Add(timer.every)
+		missed = int64(max(0, h.Now.Sub(timer.due)) / timer.every)
+		timer.due = timer.due.Add(timer.every * time.Duration(missed+1))
 		h.timers[name] = timer
 	case !timer.cron:
 		delete(h.timers, name)
 	}
-	return h.Deliver(hydra.Message{Subject: "timer:" + name, Body: timer.body})
+	headers := hydra.Headers{{Name: "hydra-missed", Value: strconv.FormatInt(missed, 10)}}
+	return h.Deliver(hydra.Message{Subject: "timer:" + name, Headers: headers, Body: timer.body})
 }
 
 // Timers are the names of the timers that are set, in order.

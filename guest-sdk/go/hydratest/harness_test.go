@@ -139,6 +139,19 @@ func TestTimersFireInOrderOfTime(t *testing.T) {
 	same(t, h.Fire("night").Text(), "done")
 }
 
+func TestMissedTimesAreToldOnce(t *testing.T) {
+	h := harness(func(_ *probe, ctx *hydra.Context, msg *hydra.Message) (hydra.Outcome, error) {
+		if _, ok := msg.Timer(); ok {
+			return hydra.Reply(msg.Missed())
+		}
+		return nil, ctx.SetTimer("tick", hydra.Every(time.Second).SkipMissed(), nil)
+	})
+	same(t, h.Send("start", nil).Timers["tick"].Missed, hydra.Skip)
+	h.Now = h.Now.Add(3500 * time.Millisecond)
+	same(t, h.Fire("tick").Text(), "2")
+	same(t, len(h.Advance(500*time.Millisecond)), 1)
+}
+
 func TestRequestsEndOnce(t *testing.T) {
 	h := harness(func(p *probe, ctx *hydra.Context, msg *hydra.Message) (hydra.Outcome, error) {
 		switch {

@@ -37,7 +37,7 @@ class Clerk(Actor[Desk]):
         ctx.set_timer("once", {"n": 1}, after_ms=100)
         ctx.set_timer("at", at_ms=ctx.now_ms + 250)
         ctx.set_timer("tick", every_ms=1_000)
-        ctx.set_timer("daily", cron="0 9 * * *", timezone="Europe/Berlin")
+        ctx.set_timer("daily", cron="0 9 * * *", timezone="Europe/Berlin", missed="skip")
 
     @handles("cancel")
     def cancel(self, ctx: Context, name: str) -> None:
@@ -119,6 +119,15 @@ def test_a_timer_can_be_fired_and_cancelled(desk: Harness) -> None:
     desk.send("cancel", "tick")
     desk.send("cancel", "nothing")
     assert "tick" not in desk.timers
+
+
+def test_missed_times_are_told_once(desk: Harness) -> None:
+    desk.send("set")
+    assert (desk.timers["tick"].when.missed, desk.timers["daily"].when.missed) == ("fire-once", "skip")
+    desk.now_ms += 3_500
+    message = desk.fire("tick").message
+    assert (message.timer, message.missed) == ("tick", 2)
+    assert desk.timers["tick"].due_ms == desk.now_ms + 500
 
 
 def test_a_deleted_actor_has_no_timers(desk: Harness) -> None:

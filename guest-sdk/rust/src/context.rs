@@ -3,12 +3,14 @@
 //! Nothing here takes effect before the turn ended well and the host stored it; only log lines stay.
 
 use std::cell::{Cell, OnceCell};
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::host::Host;
 use crate::outcome::to_json;
-use crate::{ActorId, Failure, Headers};
+use crate::timer::milliseconds;
+use crate::{ActorId, Failure, Headers, Timer};
 
 /// One turn's view of the host.
 pub struct Context {
@@ -69,8 +71,61 @@ impl Context {
         self.host.send(to.into(), subject, headers.into(), body.into());
     }
 
+    /// Sends the value as JSON and waits for the answer: exactly one message comes back, with `Message::answer`; after
+    /// `timeout` without one it says so. `memo` comes back with it: what the answer is for. Returns the request's token.
+    ///
+    /// # Errors
+    /// `Failure::Fail` with the code `request-does-not-encode` when the value cannot be JSON: pass it on with `?`.
+    pub fn request(
+        &self,
+        to: impl Into<ActorId>,
+        subject: &str,
+        value: &impl Serialize,
+        timeout: Duration,
+        memo: impl Into<Vec<u8>>,
+    ) -> Result<String, Failure> {
+        Ok(self.request_with(to, subject, Headers::default(), to_json("request", value)?, timeout, memo))
+    }
+
+    /// The same with these headers and bytes.
+    pub fn request_with(
+        &self,
+        to: impl Into<ActorId>,
+        subject: &str,
+        headers: impl Into<Headers>,
+        body: impl Into<Vec<u8>>,
+        timeout: Duration,
+        memo: impl Into<Vec<u8>>,
+    ) -> String {
+        self.host.request(to.into(), subject, headers.into(), body.into(), milliseconds(timeout), memo.into())
+    }
+
+    /// Answers a message whose turn ended with `later()`, with the value as JSON. The first answer counts.
+    ///
+    /// # Errors
+    /// `Failure::Fail` with the code `answer-does-not-encode` when the value cannot be JSON: pass it on with `?`.
+    pub fn answer(&self, reply_token: &str, value: &impl Serialize) -> Result<(), Failure> {
+        self.answer_with(reply_token, [("content-type", "application/json")], to_json("answer", value)?);
+        Ok(())
+    }
+
+    /// The same with these headers and bytes.
+    pub fn answer_with(&self, reply_token: &str, headers: impl Into<Headers>, body: impl Into<Vec<u8>>) {
+        self.host.answer(reply_token, headers.into(), body.into());
+    }
+
+    /// Sets a timer, in place of one of the same name.
+    pub fn set_timer(&self, name: &str, timer: Timer) {
+        self.host.set_timer(name, timer);
+    }
+
+    /// Ends a timer; without one of that name nothing happens.
+    pub fn cancel_timer(&self, name: &str) {
+        self.host.cancel_timer(name);
+    }
+
     /// Forgets this actor: its state is gone when the turn ends well, and the next message starts from `Default`.
-    /// What `self` holds at the end of this turn is not stored.
+    /// What `self` holds at the end of this turn is not stored, and all timers and requests end, this turn's too.
     pub fn delete(&self) {
         self.deleted.set(true);
     }

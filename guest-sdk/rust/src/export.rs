@@ -28,7 +28,7 @@ mod exported {
     use crate::bindings::exports::hydra::actor::{handler, lifecycle};
     use crate::bindings::hydra::actor::types;
     use crate::host::Host;
-    use crate::{Actor, ActorId, Context, Failure, Fault, Headers, Message, Success, turn};
+    use crate::{Actor, ActorId, Answer, Context, Ending, Failure, Fault, Headers, Message, Success, turn};
 
     /// The host called `activated`; the message that follows in the same turn acts on it, so that the state is decoded once.
     static ACTIVATED: AtomicBool = AtomicBool::new(false);
@@ -68,7 +68,23 @@ mod exported {
                 body: msg.body,
                 accepted_at_ms: msg.accepted_at_ms,
                 attempt: msg.attempt,
+                reply_token: msg.reply_token,
+                answer: msg.answer.map(Into::into),
             }
+        }
+    }
+
+    impl From<types::Answer> for Answer {
+        fn from(answer: types::Answer) -> Self {
+            let fault = |fault: types::Fault| Fault::new(fault.code, fault.text);
+            let ending = match answer.ending {
+                types::Ending::Replied => Ending::Replied,
+                types::Ending::Done => Ending::Done,
+                types::Ending::Refused(said) => Ending::Refused(fault(said)),
+                types::Ending::Failed(said) => Ending::Failed(fault(said)),
+                types::Ending::TimedOut => Ending::TimedOut,
+            };
+            Self { token: answer.token, memo: answer.memo, ending }
         }
     }
 
@@ -76,6 +92,7 @@ mod exported {
         fn from(success: Success) -> Self {
             match success {
                 Success::Done => Self::Done,
+                Success::Later => Self::Later,
                 Success::Reply(payload) => {
                     Self::Reply(types::Payload { headers: payload.headers.0, body: payload.body })
                 }

@@ -26,7 +26,7 @@
 //!
 //! Reading order, a message's way: `export` (the component's exports) → `turn` (one message: decode, handle, encode) →
 //! `actor` (what an author implements) with `message`, `context` and `outcome` → `host` (the imports; simulated natively).
-//! Whatever the host refuses in this version (requests, timers, topics) is not here.
+//! Whatever the host refuses in this version (topics) is not here.
 
 mod actor;
 mod context;
@@ -35,6 +35,7 @@ mod export;
 mod host;
 mod message;
 mod outcome;
+mod timer;
 mod turn;
 
 #[cfg(target_family = "wasm")]
@@ -60,8 +61,10 @@ pub use describe::{Description, Subject};
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub use export::Exported;
-pub use message::{ActorId, Headers, Message};
+pub use message::{ActorId, Answer, Ending, Headers, Message};
 pub use outcome::{
-    Failure, Fault, Outcome, Payload, Success, done, fail, refuse, reply, reply_with, retry, retry_after, suspend,
+    Failure, Fault, Outcome, Payload, Success, done, fail, later, refuse, reply, reply_with, retry, retry_after,
+    suspend,
 };
 pub use serde::{Deserialize, Serialize};
+pub use timer::Timer;

@@ -97,6 +97,34 @@ pub struct Message {
     pub(crate) body: Vec<u8>,
     pub(crate) accepted_at_ms: u64,
     pub(crate) attempt: u32,
+    pub(crate) reply_token: Option<String>,
+    pub(crate) answer: Option<Answer>,
+}
+
+/// How a request ended that this actor made; headers and body of its message are the answer's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// What `Context::request` returned.
+    pub token: String,
+    /// What was given to it.
+    pub memo: Vec<u8>,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// The ways in which a request ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// With a reply.
+    Replied,
+    /// It was handled; there is nothing to say.
+    Done,
+    /// It was refused.
+    Refused(Fault),
+    /// It can never be handled, or its handler broke.
+    Failed(Fault),
+    /// There was no answer in time. It may be handled all the same.
+    TimedOut,
 }
 
 impl Message {
@@ -156,6 +184,31 @@ impl Message {
     #[must_use]
     pub fn accepted_at_ms(&self) -> u64 {
         self.accepted_at_ms
+    }
+
+    /// The name of the timer that fired; none: this is another message.
+    #[must_use]
+    pub fn timer(&self) -> Option<&str> {
+        self.subject.strip_prefix("timer:")
+    }
+
+    /// Of a timer that repeats: how many further times passed before this one was told.
+    #[must_use]
+    pub fn missed(&self) -> u64 {
+        self.headers.get("hydra-missed").and_then(|missed| missed.parse().ok()).unwrap_or_default()
+    }
+
+    /// The end of a request that this actor made; none: this is another message.
+    #[must_use]
+    pub fn answer(&self) -> Option<&Answer> {
+        self.answer.as_ref()
+    }
+
+    /// With it `Context::answer` answers this message in a later turn; none: nobody waits. Keep it in the state, and end
+    /// this turn with `later()`.
+    #[must_use]
+    pub fn reply_token(&self) -> Option<&str> {
+        self.reply_token.as_deref()
     }
 
     fn not_decodable(&self, wanted: &str, error: &dyn fmt::Display) -> Failure {

@@ -17,6 +17,8 @@ pub enum Success {
     Done,
     /// Handled, with an answer.
     Reply(Payload),
+    /// Handled; whoever waits goes on waiting for `Context::answer`, until their time runs out.
+    Later,
 }
 
 /// A turn that did not. Its effects are dropped all together.
@@ -78,6 +80,14 @@ pub struct Payload {
 /// None: it ends the turn well.
 pub fn done() -> Outcome {
     Ok(Success::Done)
+}
+
+/// Handled; the answer follows in a later turn, with `Context::answer`.
+///
+/// # Errors
+/// None: it ends the turn well.
+pub fn later() -> Outcome {
+    Ok(Success::Later)
 }
 
 /// Handled; answers with the value as JSON.

@@ -3,14 +3,17 @@
 //! Never delivers anything by itself: what an actor sends is in the turn, for the test to look at or to deliver.
 //! Not checked here, because the host does it: grants and limits of `actor.toml`, the grammar of names and headers.
 
+mod waits;
+
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::host::{Host, Settings};
-use crate::{Actor, ActorId, Context, Headers, Level, Message, Outcome, Success, turn};
+use crate::host::{Change, Host, Settings};
+use crate::{Actor, ActorId, Context, Headers, Level, Message, Outcome, Payload, Success, turn};
+use waits::Waits;
 
 /// One actor under test. Time stands still until the test moves it; randomness is the same in every run.
 #[derive(Debug)]
@@ -20,6 +23,7 @@ pub struct Harness<A> {
     messages: u64,
     /// The next turn is the first since the actor slept.
     asleep: bool,
+    waits: Waits,
     actor: PhantomData<fn() -> A>,
 }
 
@@ -34,6 +38,8 @@ pub struct Turn {
     pub outcome: Outcome,
     /// What it sent, in order.
     pub sends: Vec<Sent>,
+    /// Answers to messages of earlier turns, each with its reply token.
+    pub answers: Vec<(String, Payload)>,
     /// What it logged, in order.
     pub logs: Vec<(Level, String)>,
     /// Whether it wrote or deleted the state.
@@ -51,6 +57,8 @@ pub struct Sent {
     pub headers: Headers,
     /// The bytes.
     pub body: Vec<u8>,
+    /// It is a request: its token, for `Harness::end_request`.
+    pub request: Option<String>,
 }
 
 impl<A: Actor> Harness<A> {
@@ -61,7 +69,7 @@ impl<A: Actor> Harness<A> {
         let actor = ActorId::new(kind, id);
         let settings =
             Settings { actor, state: None, now_ms: 1_700_000_000_000, random_seed: 0, config: BTreeMap::new() };
-        Self { settings, messages: 0, asleep: false, actor: PhantomData }
+        Self { settings, messages: 0, asleep: false, waits: Waits::default(), actor: PhantomData }
     }
 
     /// Sends a JSON body from outside, and runs the turn.
@@ -71,6 +79,12 @@ impl<A: Actor> Harness<A> {
 
     /// Runs the turn of this message.
     pub fn deliver(&mut self, message: Incoming) -> Turn {
+        let (turn, changes) = self.run(message);
+        self.waits.apply(changes, self.settings.now_ms);
+        turn
+    }
+
+    fn run(&mut self, message: Incoming) -> (Turn, Vec<Change>) {
         self.messages += 1;
         let mut message = message.0;
         message.accepted_at_ms = self.settings.now_ms;
@@ -84,14 +98,16 @@ impl<A: Actor> Harness<A> {
         let outcome = turn::run::<A>(&context, &message, activated);
         let effects = context.host.into_effects();
         if outcome.is_err() {
-            return Turn { outcome, sends: Vec::new(), logs: effects.logs, state_changed: false };
+            let (sends, answers) = (Vec::new(), Vec::new());
+            return (Turn { outcome, sends, answers, logs: effects.logs, state_changed: false }, Vec::new());
         }
         self.asleep = false;
         let state_changed = effects.state.is_some();
         if let Some(state) = effects.state {
             self.settings.state = state;
         }
-        Turn { outcome, sends: effects.sends, logs: effects.logs, state_changed }
+        let (sends, answers) = (effects.sends, effects.answers);
+        (Turn { outcome, sends, answers, logs: effects.logs, state_changed }, effects.changes)
     }
 
     /// The stored bytes; none for an actor that is new or deleted.
@@ -149,7 +165,16 @@ impl Incoming {
             body: Vec::new(),
             accepted_at_ms: 0,
             attempt: 1,
+            reply_token: None,
+            answer: None,
         })
+    }
+
+    /// Somebody waits for the outcome: with this reply token a later turn answers.
+    #[must_use]
+    pub fn reply_token(mut self, token: &str) -> Self {
+        self.0.reply_token = Some(token.into());
+        self
     }
 
     /// What `sender` sent, on its way to the receiver.

@@ -13,7 +13,7 @@ const HEADER: &str = "//! The contract in Rust: generated from `wit/actor.wit` b
 ";
 
 /// Functions that the host refuses in this version: no SDK can call them.
-const NOT_IN_THIS_VERSION: [&str; 6] = ["request", "answer", "publish", "subscribe", "unsubscribe", "cancel"];
+const NOT_IN_THIS_VERSION: [&str; 3] = ["publish", "subscribe", "unsubscribe"];
 
 fn generate(wit: &Path) -> Result<String, Box<dyn Error>> {
     let mut resolve = Resolve::default();

@@ -184,3 +184,74 @@ fn old_state_migrates_or_stays() {
     raw.migrate(1).unwrap();
     assert_eq!(raw.state(), Some(&[9, 0, 0, 0][..]));
 }
+
+/// Reminds, and asks another actor when it is time.
+#[derive(Default, Serialize, Deserialize)]
+struct Nurse {
+    told: Vec<String>,
+    waiting: Option<String>,
+}
+
+impl Actor for Nurse {
+    fn handle(&mut self, ctx: &Context, msg: &Message) -> Outcome {
+        let minute = std::time::Duration::from_secs(60);
+        if let Some(name) = msg.timer() {
+            self.told.push(format!("{name}+{}", msg.missed()));
+            return done();
+        }
+        if let Some(answer) = msg.answer() {
+            self.told.push(format!("{:?} for {}", answer.ending, String::from_utf8_lossy(&answer.memo)));
+            if let Some(token) = self.waiting.take() {
+                ctx.answer(&token, &msg.text()?)?;
+            }
+            return done();
+        }
+        match msg.subject() {
+            "once" => ctx.set_timer("once", Timer::after(minute).json(&5)?),
+            "often" => ctx.set_timer("often", Timer::every(minute).skip_missed()),
+            "daily" => ctx.set_timer("daily", Timer::cron("0 9 * * *", "Europe/Berlin")),
+            "stop" => ctx.cancel_timer("often"),
+            "forget" => ctx.delete(),
+            "ask" => {
+                self.waiting = msg.reply_token().map(Into::into);
+                ctx.request(("doctor", "1"), "may-i", &true, minute, "memo")?;
+                return later();
+            }
+            other => return refuse("unknown-subject", other),
+        }
+        done()
+    }
+}
+
+#[test]
+fn timers_fire_as_time_passes_and_are_replaced_cancelled_and_forgotten() {
+    let mut nurse = Harness::<Nurse>::new("nurse/1");
+    for subject in ["once", "often", "daily"] {
+        assert_eq!(nurse.send(subject, &()).outcome, done());
+    }
+    assert_eq!(nurse.timers(), ["daily", "often", "once"]);
+    assert_eq!(nurse.advance(std::time::Duration::from_secs(150)).len(), 3);
+    assert_eq!(nurse.timers(), ["daily", "often"]);
+    nurse.set_now_ms(nurse.timer_due_ms("often").unwrap() + 130_000);
+    nurse.fire("often").unwrap();
+    nurse.fire("daily").unwrap();
+    assert!(nurse.state().unwrap().starts_with(br#"{"told":["often+0","once+0","often+0","often+2","daily+0"]"#));
+    nurse.send("stop", &());
+    assert!(nurse.fire("often").is_none());
+    nurse.send("forget", &());
+    assert!(nurse.timers().is_empty());
+}
+
+#[test]
+fn a_request_ends_once_and_its_answer_answers_whoever_waits() {
+    let mut nurse = Harness::<Nurse>::new("nurse/1");
+    let turn = nurse.deliver(Incoming::new("ask").reply_token("r1"));
+    assert_eq!(turn.outcome, later());
+    let token = turn.sends[0].request.clone().unwrap();
+    let turn = nurse.reply_to_request(&token, "yes").unwrap();
+    assert_eq!((turn.answers[0].0.as_str(), turn.answers[0].1.body.as_slice()), ("r1", br#""yes""#.as_slice()));
+    assert!(nurse.reply_to_request(&token, "again").is_none());
+    nurse.deliver(Incoming::new("ask"));
+    assert_eq!(nurse.advance(std::time::Duration::from_secs(60)).len(), 1);
+    assert!(String::from_utf8_lossy(nurse.state().unwrap()).contains("TimedOut for memo"));
+}

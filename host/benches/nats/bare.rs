@@ -187,7 +187,9 @@ async fn take_turn(
     let cursor = Cursor { bucket, seq: seqs[seqs.len() - 1] };
     let committed = backend.log.now().unwrap();
     let out: Vec<NewMessage> = batch.iter().filter_map(|delivery| following(delivery, load)).collect();
-    let entry = |message: &NewMessage| Entry::send(crate::hosted::sending(&message.to, message.body.clone()), None);
+    let entry = |message: &NewMessage| {
+        Entry::send(crate::hosted::sending(&message.to, message.body.clone()), &message.to, None)
+    };
     let outbox = out.iter().map(entry).collect();
     let record = Record { state: Some(STATE), cursor: Some(cursor), committed, outbox, ..Record::default() };
     let (value, headers) = record.encode();

@@ -68,7 +68,7 @@ impl Host {
 
 /// What a turn sends.
 pub(crate) fn sending(to: &ActorId, body: Bytes) -> Send {
-    Send { to: to.clone(), subject: Subject::new("add").unwrap(), headers: Headers::default(), body }
+    Send { to: to.clone(), subject: Subject::new("add").unwrap(), headers: Headers::default(), body, awaited: None }
 }
 
 /// A host that empties the mailboxes; returns how long that took, from the moment in which it serves.
@@ -115,7 +115,7 @@ async fn open_loop(host: &Host, rate: u64, span: Duration) -> Histogram<u64> {
         tasks.spawn_on(
             async move {
                 let to = ActorId::parse(&format!("counter/{}", number % ASKED)).unwrap();
-                let Send { subject, headers, body, to } = sending(&to, Bytes::from_static(b"5"));
+                let Send { subject, headers, body, to, .. } = sending(&to, Bytes::from_static(b"5"));
                 let request = Request { to, subject, headers, body, key: None, trace: None };
                 let asked = client.ask(request, ANSWER_LIMIT).await.unwrap();
                 assert!(matches!(asked, Asked::Answered(answer) if answer.status == Status::Replied), "no reply");

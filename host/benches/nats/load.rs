@@ -68,5 +68,6 @@ impl Load {
 /// A message to an actor, as a turn's outbox makes it.
 pub(crate) fn message(id: MessageId, to: ActorId, sender: Option<ActorId>, body: Bytes) -> Message {
     let subject = Subject::new("add").unwrap();
-    Message { id, to, sender, subject, headers: Headers::default(), body, reply: None, key: None, trace: None }
+    let (reply, deadline, key, trace) = (None, None, None, None);
+    Message { id, to, sender, subject, headers: Headers::default(), body, reply, deadline, key, trace }
 }

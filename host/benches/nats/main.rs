@@ -35,9 +35,18 @@ struct Options {
     /// Messages that wait when the last row begins
     #[arg(long, default_value_t = 1_000_000)]
     backlog: u64,
+    /// One row alone: ACTORS/SENDS/BODY, `latency` or `backlog`
+    #[arg(long)]
+    only: Option<String>,
     /// Given by cargo
     #[arg(long, hide = true)]
     bench: bool,
+}
+
+impl Options {
+    fn wants(&self, row: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only == row)
+    }
 }
 
 /// Turns per second, and the CPU microseconds of this process and of the server that each took.
@@ -50,19 +59,27 @@ struct Row {
 fn main() {
     let options = Options::parse();
     let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
-    throughput(&runtime, options.turns);
-    latency(&runtime, Duration::from_secs(options.seconds));
-    backlog(&runtime, options.backlog);
+    throughput(&runtime, &options);
+    if options.wants("latency") {
+        latency(&runtime, Duration::from_secs(options.seconds));
+    }
+    if options.wants("backlog") {
+        backlog(&runtime, options.backlog);
+    }
 }
 
 /// The matrix: actors, messages sent by each turn, bytes of a body.
-fn throughput(runtime: &Runtime, turns: u64) {
+fn throughput(runtime: &Runtime, options: &Options) {
+    let turns = options.turns;
     println!("Turns a second (CPU of this process + CPU of the server in us a turn), {turns} turns");
     println!("| actors | sends | body | raw log | bare protocol | Hydra | Hydra / bare | Hydra / raw |");
     println!("|---|---|---|---|---|---|---|---|");
     for actors in [1, 1_000, 100_000] {
         for sends in [0, 1] {
             for body in [128, 1_024] {
+                if !options.wants(&format!("{actors}/{sends}/{body}")) {
+                    continue;
+                }
                 let turns = if actors == 1 { turns / 10 } else { turns };
                 let load = Load { actors, sends, body, turns };
                 let raw = measure(runtime, load, |nats| bare::raw(nats, load));

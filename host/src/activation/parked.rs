@@ -15,6 +15,7 @@ use crate::mailbox::Waiting;
 use crate::message::{Message, Problem};
 use crate::parking::{self, PARKED_MAX};
 use crate::record;
+use crate::timer::Heard;
 use crate::turn::Settled;
 
 impl Activation {
@@ -81,7 +82,8 @@ impl Activation {
                         &delivery.headers,
                         delivery.body.clone(),
                     );
-                    let settled = Settled::dead_letter(delivery, message.ok().as_ref(), origin, problem);
+                    let heard = Heard::of(&draft.record.waits, &delivery.headers, &delivery.body, delivery.time);
+                    let settled = Settled::dead_letter(delivery, message.ok().as_ref(), origin, problem).with(&heard);
                     draft.add(origin, false, None, settled, self.bucket.now().await?);
                 }
             }

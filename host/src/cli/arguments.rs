@@ -12,7 +12,7 @@ use super::api::{self, Api};
 use super::output::Output;
 use super::{
     actor, bench, build, completions, config, deploy, dev, dlq, doctor, grouped_help, host, kind, new, rollback, send,
-    source, state, store, tail, test,
+    source, state, store, tail, test, timer,
 };
 
 /// An actor host: sandboxed WebAssembly handlers, durable mailboxes, exactly-once effects.
@@ -72,6 +72,8 @@ enum Verb {
     Dlq(dlq::Dlq),
     #[command(subcommand)]
     Source(source::Source),
+    #[command(subcommand)]
+    Timer(timer::Timer),
     #[command(subcommand)]
     Config(config::Config),
     #[command(subcommand)]
@@ -160,6 +162,7 @@ fn client(verb: Verb, global: &Global, output: &Output) -> Result<()> {
             Verb::Tail(verb) => verb.run(&api, output).await,
             Verb::Dlq(verb) => verb.run(&api, output).await,
             Verb::Source(verb) => verb.run(&api, output).await,
+            Verb::Timer(verb) => verb.run(&api, output).await,
             Verb::Doctor(verb) => verb.run(&api, output).await,
             Verb::Bench(verb) => verb.run(&api, output).await,
             Verb::Host(_)

@@ -37,6 +37,7 @@ mod state;
 mod store;
 mod tail;
 mod test;
+mod timer;
 mod transfer;
 
 pub(crate) use arguments::Cli;

@@ -17,7 +17,7 @@ use crate::backend::{Entry, Error};
 use crate::bucket::{Bucket, Context, Waits, claim_key};
 use crate::clock::Time;
 use crate::id::{BucketId, Revision};
-use crate::{inbox, tombstone};
+use crate::{inbox, tombstone, wake};
 
 /// The rows are looked at this often even if nothing seems to have changed.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -165,6 +165,7 @@ impl Ownership {
             tracing::info!(bucket = %bucket.id, epoch = %bucket.epoch, "took up a bucket");
             self.vacant.remove(&bucket.id);
             self.owned.insert(bucket.id, bucket.clone());
+            self.loops.spawn(context.ended.clone().run_until_cancelled_owned(wake::search(bucket.clone())));
             buckets.push(bucket);
             self.loops.spawn(served.run());
         }

@@ -3,7 +3,7 @@
 //! Never opens the store's files, never runs a guest, and never trusts a header.
 //!
 //! A request's way: `serve` (sockets, drain) → `guard` (who may, how many) → `routes` → one file per resource
-//! (`ask`, `actors`, `kinds`, `dead_letters`, `events`, `sources`), which read with `input` and fail with `problem`.
+//! (`ask`, `actors`, `kinds`, `dead_letters`, `events`, `sources`, `timers`), which read with `input` and fail with `problem`.
 //! The JSON of all answers is in `view`. Every route, header and problem is listed in `docs/reference/http.md`.
 
 mod actors;
@@ -17,6 +17,7 @@ mod problem;
 mod routes;
 mod serve;
 mod sources;
+mod timers;
 pub mod view;
 
 pub use routes::{Api, Readiness};

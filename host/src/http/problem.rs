@@ -41,6 +41,7 @@ types! {
     UNKNOWN_ACTOR = "unknown-actor", NOT_FOUND, "No such actor";
     NO_STATE = "no-state", NOT_FOUND, "The actor has no state";
     UNKNOWN_DEAD_LETTER = "unknown-dead-letter", NOT_FOUND, "No such dead letter";
+    UNKNOWN_TIMER = "unknown-timer", NOT_FOUND, "No such timer";
     METHOD_NOT_ALLOWED = "method-not-allowed", METHOD_NOT_ALLOWED, "The route has no such method";
     SLOW_REQUEST = "slow-request", REQUEST_TIMEOUT, "The body did not arrive in time";
     KEY_REUSED = "key-reused", CONFLICT, "The idempotency key came before with another message";
@@ -180,7 +181,7 @@ impl From<client::Error> for Problem {
             E::TooLarge { size, limit } => {
                 Self::too_large("message's body", Some(size as u64), limit as u64, super::input::MESSAGE_BODY.setting)
             }
-            E::Malformed(_) | E::Key { .. } | E::ReservedKey => Self::new(BAD_REQUEST, error.to_string()),
+            E::Malformed(_) | E::Key { .. } | E::ReservedKey | E::Ended => Self::new(BAD_REQUEST, error.to_string()),
             E::Store(error) => error.into(),
         }
     }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::problem::{METHOD_NOT_ALLOWED, NO_SUCH_ROUTE, NOT_READY, Problem};
 use super::view::{About, Health};
-use super::{actors, ask, dead_letters, events, kinds, sources};
+use super::{actors, ask, dead_letters, events, kinds, sources, timers};
 use crate::backend::Backend;
 use crate::client::Client;
 use crate::config;
@@ -85,6 +85,9 @@ pub(super) fn routes(api: Api, shutdown: CancellationToken) -> Router {
         .route("/v1/dead-letters/{id}/body", get(dead_letters::body))
         .route("/v1/dead-letters/{id}/replay", post(dead_letters::replay))
         .route("/v1/sources", get(sources::list))
+        .route("/v1/timers", get(timers::list))
+        .route("/v1/timers/{kind}/{id}", get(timers::show_all))
+        .route("/v1/timers/{kind}/{id}/{name}", get(timers::show).delete(timers::cancel))
         .route("/v1/events", get(events::follow))
         .fallback(no_such_route)
         .method_not_allowed_fallback(method_not_allowed)

@@ -13,6 +13,7 @@ use crate::digest::Digest;
 use crate::id::{ActorId, Kind, Seq};
 use crate::registry::Version;
 use crate::source::Status;
+use crate::timer::Missed;
 
 /// An error, as RFC 9457 defines it (`application/problem+json`). What does not apply is absent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +112,43 @@ pub struct Actors {
     pub actors: Vec<Actor>,
     /// Goes into `after` for the next page; none: this is the last.
     pub next: Option<String>,
+}
+
+/// A timer of an actor, without what its messages hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timer {
+    /// Whose.
+    pub actor: ActorId,
+    /// By which it is replaced and cancelled.
+    pub name: String,
+    /// `once`, `every N ms`, or a cron expression and a time zone.
+    pub schedule: String,
+    /// What becomes of missed times.
+    pub missed: Missed,
+    /// When it is due next.
+    pub due: Time,
+    /// Size of what its messages hold.
+    pub body_bytes: usize,
+}
+
+/// A page of timers, by actor.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timers {
+    /// May be none before the last page.
+    pub timers: Vec<Timer>,
+    /// Goes into `after` for the next page; none: this is the last.
+    pub next: Option<String>,
+}
+
+/// What one actor waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimersOf {
+    /// Who.
+    pub actor: ActorId,
+    /// Its timers.
+    pub timers: Vec<Timer>,
+    /// How many of its requests are not answered yet.
+    pub requests: usize,
 }
 
 /// A kind and its current version.

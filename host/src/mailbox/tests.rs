@@ -33,6 +33,7 @@ fn seqs(work: Work) -> Vec<u64> {
         Work::Read { after, up_to } => vec![u64::MAX, after.0, up_to.0],
         Work::Operator(delivery) => vec![0, delivery.seq.0],
         Work::Parked => vec![u64::MAX],
+        Work::Due => vec![1, 1],
         Work::End => Vec::new(),
     }
 }
@@ -160,4 +161,13 @@ fn an_actor_with_large_messages_leaves_room_for_others() {
     assert!(!boxes.has_room(&actor("a")) && boxes.has_room(&actor("b")));
     boxes.take(&actor("a"), 1);
     assert!(boxes.has_room(&actor("a")));
+}
+
+#[test]
+fn what_is_due_is_told_before_what_waits_and_wakes_a_sleeper() {
+    let mut boxes = boxes(0, 8);
+    assert!(boxes.wake(&actor("a")) && !boxes.wake(&actor("a")) && !boxes.push(waiting("a", 1)));
+    assert!(matches!(boxes.take(&actor("a"), 64), Work::Due));
+    assert_eq!(seqs(boxes.take(&actor("a"), 64)), [1]);
+    assert!(matches!(boxes.take(&actor("a"), 64), Work::End));
 }

@@ -6,14 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
 use crate::digest::Digest;
-use crate::effects::{Fault, Level, Outcome, StateChange};
-use crate::id::ActorId;
+use crate::effects::{Answered, Fault, Level, Outcome, StateChange};
+use crate::id::{ActorId, BucketId, Cursor, Seq};
 use crate::manifest::Manifest;
 use crate::message::{Headers, Message};
 use crate::names::{MessageId, Subject};
 use crate::scenario::content::Content;
 use crate::scenario::difference::{Difference, Differences};
+use crate::timer::Waits;
 use crate::wasm::{Handled, Input};
+
+/// Where a recorded message stands: it names timers only, and no guest sees it.
+const NOWHERE: Cursor = Cursor { bucket: BucketId { number: 0, incarnation: 0 }, seq: Seq(0) };
 
 /// One turn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +41,14 @@ pub struct Recording {
     pub headers: Headers,
     /// The message's body.
     pub body: Content,
+    /// Until when whoever asked waits; none unless an actor did.
+    pub deadline: Option<Time>,
+    /// With it a later turn can answer; none: nobody waits.
+    pub reply_token: Option<String>,
+    /// The message ends a request.
+    pub answer: Option<Answered>,
+    /// The actor's timers and pending requests before the turn.
+    pub waits: Waits,
     /// The actor's state before the turn.
     pub state: Option<Content>,
     /// The manifest's `state_version` under which that state was written.
@@ -73,8 +85,12 @@ pub struct TurnEnd {
     pub state: String,
     /// The new state.
     pub new_state: Option<Content>,
-    /// Messages sent: receiver, subject, body.
+    /// Messages sent, requests among them: receiver, subject, body.
     pub sends: Vec<(ActorId, Subject, Content)>,
+    /// Answers to messages of earlier turns.
+    pub answers: Vec<Content>,
+    /// The timers behind the turn, and when they are due; none: they stay as they were.
+    pub timers: Option<Vec<(String, Time)>>,
     /// Lines logged.
     pub lines: Vec<(Level, String)>,
 }
@@ -110,6 +126,10 @@ impl Recording {
             subject: message.subject.clone(),
             headers: message.headers.clone(),
             body: Content(message.body.clone()),
+            deadline: message.deadline,
+            reply_token: input.reply_token.clone(),
+            answer: input.answer.cloned(),
+            waits: input.waits.clone(),
             state: input.state.clone().map(Content),
             state_version: input.state_version,
             accepted: input.accepted,
@@ -132,15 +152,20 @@ impl Recording {
             body: self.body.0.clone(),
             reply: None,
             key: None,
+            deadline: self.deadline,
             trace: None,
         }
     }
 
     /// What the turn may know. None: the recording's random key is damaged.
-    pub(super) fn input<'a>(&self, message: &'a Message) -> Option<Input<'a>> {
+    pub(super) fn input<'a>(&'a self, message: &'a Message) -> Option<Input<'a>> {
         let key = data_encoding::HEXLOWER_PERMISSIVE.decode(self.random_key.as_bytes()).ok()?;
         Some(Input {
             message,
+            origin: NOWHERE,
+            answer: self.answer.as_ref(),
+            reply_token: self.reply_token.clone(),
+            waits: &self.waits,
             accepted: self.accepted,
             attempt: self.attempt,
             now: self.now,
@@ -181,6 +206,8 @@ impl TurnEnd {
             StateChange::Delete => ("deleted", None),
         };
         let sends = handled.effects.sends.iter();
+        let answers = handled.effects.answers.iter();
+        let due = |waits: &Waits| waits.timers.iter().map(|timer| (timer.name.clone(), timer.due)).collect();
         Self {
             outcome: outcome.into(),
             problem: problem.map(|problem| format!("{}: {}", problem.code, problem.text)),
@@ -190,6 +217,8 @@ impl TurnEnd {
             state: state.into(),
             new_state,
             sends: sends.map(|send| (send.to.clone(), send.subject.clone(), Content(send.body.clone()))).collect(),
+            answers: answers.map(|answer| Content(answer.payload.body.clone())).collect(),
+            timers: handled.effects.waits.as_ref().map(due),
             lines: handled.logs.iter().map(|line| (line.level, line.text.clone())).collect(),
         }
     }
@@ -210,6 +239,8 @@ impl TurnEnd {
             sends.iter().map(shown).collect::<Vec<_>>().join("; ")
         };
         found.same("sends", &self.sends, &other.sends, sends);
+        found.same("answers", &self.answers, &other.answers, |answers| format!("{answers:?}"));
+        found.same("timers", &self.timers, &other.timers, |timers| format!("{timers:?}"));
         found.0
     }
 
@@ -227,6 +258,9 @@ impl TurnEnd {
         lines.extend(self.new_state.iter().map(|state| format!("state is now {state}")));
         lines.extend((self.state == "deleted").then(|| "state is deleted".to_owned()));
         lines.extend(self.sends.iter().map(|(to, subject, body)| format!("sends {to} {subject} {body}")));
+        lines.extend(self.answers.iter().map(|body| format!("answers {body} to an earlier message")));
+        let timers = self.timers.iter().flatten();
+        lines.extend(timers.map(|(name, due)| format!("has a timer {name}, due at {}", due.0)));
         lines.extend(self.backtrace.lines().map(|line| format!("  {line}")));
         lines
     }

@@ -104,7 +104,7 @@ impl Instance for Awake {
             (Some(PULL), Some(binding)) => self.pull(binding, &input).await,
             (Some(PULL), None) => Ok((Outcome::Done, Effects::default())),
             (Some(MISFIT), Some(binding)) => mapping::map_misfit(binding, input.message)
-                .map(|send| (Outcome::Done, Effects { state: StateChange::Keep, sends: vec![send] }))
+                .map(|send| (Outcome::Done, Effects { sends: vec![send], ..Effects::default() }))
                 .map_err(Fault::Fail),
             (Some(MISFIT), None) => {
                 let text = "this host has no source of this name: replay it on one that has";
@@ -156,7 +156,7 @@ impl Awake {
         };
         let body = if more { MORE } else { b"" };
         let reply = Payload { headers: Headers::default(), body: body.into() };
-        Ok((Outcome::Reply(reply), Effects { state, sends }))
+        Ok((Outcome::Reply(reply), Effects { state, sends, ..Effects::default() }))
     }
 
     async fn read(&self, binding: &Binding, after: Seq, limit: usize) -> Result<Option<ForeignPage>, Fault> {
@@ -178,7 +178,7 @@ fn hand_on(position: &mut Position, binding: &Binding, own: &ActorId, page: &For
         let mapped = mapping::map(binding, message);
         let is_misfit = mapped.is_err();
         let send = mapped.unwrap_or_else(|_| mapping::misfit(own, binding, message));
-        let size = Entry::send(send.clone(), None).size();
+        let size = Entry::send(send.clone(), own, None).size();
         if !sends.is_empty() && bytes + size > outbox::MERGED_BYTES_MAX {
             return (sends, false);
         }

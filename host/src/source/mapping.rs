@@ -37,7 +37,7 @@ pub(super) fn map(binding: &Binding, message: &ForeignMessage) -> Result<Send, P
     let (id, subject) = (gaps.fill(&binding.to.id)?, gaps.fill(&binding.subject)?);
     let to = ActorId::new(binding.to.kind.clone(), &id).map_err(|error| Problem::new("no-actor", error.to_string()))?;
     let subject = Subject::new(&subject).map_err(|error| Problem::new("no-subject", error.to_string()))?;
-    Ok(Send { to, subject, headers: headers(binding, message), body: message.body.clone() })
+    Ok(Send { to, subject, headers: headers(binding, message), body: message.body.clone(), awaited: None })
 }
 
 /// The message with which a source gets a misfit to itself. A body that is too large stays in the stream.
@@ -48,7 +48,7 @@ pub(super) fn misfit(own: &ActorId, binding: &Binding, message: &ForeignMessage)
         headers.push(BODY, message.body.len().to_string());
     }
     let body = if is_large { Bytes::new() } else { message.body.clone() };
-    Send { to: own.clone(), subject: Subject::host("source", MISFIT), headers, body }
+    Send { to: own.clone(), subject: Subject::host("source", MISFIT), headers, body, awaited: None }
 }
 
 /// Tries a misfit again: the settings may be others than they were.
@@ -230,12 +230,23 @@ mod tests {
         let own = ActorId::parse("sys-source/S").unwrap();
         let foreign = message("o.5", &[("Kept", "k"), ("Bad_Name", "x")], "body");
         let again = |binding: &Binding, foreign: &ForeignMessage| {
-            let Send { to, subject, headers, body } = misfit(&own, &wrong, foreign);
+            let Send { to, subject, headers, body, .. } = misfit(&own, &wrong, foreign);
             assert_eq!(headers.check(), Ok(()));
             let id = MessageId::stored("m");
             map_misfit(
                 binding,
-                &Message { id, to, sender: None, subject, headers, body, reply: None, key: None, trace: None },
+                &Message {
+                    id,
+                    to,
+                    sender: None,
+                    subject,
+                    headers,
+                    body,
+                    reply: None,
+                    key: None,
+                    trace: None,
+                    deadline: None,
+                },
             )
         };
         assert_eq!(again(&wrong, &foreign).unwrap_err().code, "no-actor");

@@ -12,8 +12,9 @@ use wasmtime_wasi::WasiCtx;
 use crate::clock::Time;
 use crate::effects::{Effects, LogLine, StateChange};
 use crate::guard::lock;
-use crate::id::ActorId;
+use crate::id::{ActorId, Cursor};
 use crate::manifest::Manifest;
+use crate::timer::Waits;
 use crate::wasm::budget;
 use crate::wasm::fault::Stop;
 use crate::wasm::handler::Input;
@@ -43,20 +44,39 @@ pub(super) struct Turn {
     pub(super) migrating: Option<u32>,
     /// The guest's time of day.
     pub(super) now: Time,
-    random_key: [u8; 32],
+    pub(super) random_key: [u8; 32],
     /// Begun by the first call that wants random bytes.
     random: Option<blake3::OutputReader>,
     /// The state as the guest sees it: what it last set.
     state: Option<Bytes>,
-    effects: Effects,
+    /// Where the message stands, once the turn is open.
+    pub(super) origin: Option<Cursor>,
+    /// When whoever asked for this turn waits no longer.
+    pub(super) deadline: Option<Time>,
+    /// Timers and pending requests as the guest has left them.
+    pub(super) waits: Waits,
+    pub(super) waits_changed: bool,
+    pub(super) effects: Effects,
     sends_bytes: u64,
 }
 
 impl Turn {
     /// Before the first turn: the guest may look at the clock and log, but has no state and no effects.
     fn closed(now: Time, random_key: [u8; 32]) -> Self {
-        let effects = Effects::default();
-        Self { open: false, migrating: None, now, random_key, random: None, state: None, effects, sends_bytes: 0 }
+        Self {
+            open: false,
+            migrating: None,
+            now,
+            random_key,
+            random: None,
+            state: None,
+            origin: None,
+            deadline: None,
+            waits: Waits::default(),
+            waits_changed: false,
+            effects: Effects::default(),
+            sends_bytes: 0,
+        }
     }
 }
 
@@ -79,6 +99,9 @@ impl Guest {
     /// Opens the turn that was prepared.
     pub(super) fn open(&mut self, input: &Input<'_>) {
         self.turn.state.clone_from(&input.state);
+        self.turn.waits = input.waits.clone();
+        self.turn.origin = Some(input.origin);
+        self.turn.deadline = input.message.deadline;
         self.turn.open = true;
     }
 
@@ -91,7 +114,9 @@ impl Guest {
     pub(super) fn close(&mut self) -> Effects {
         self.turn.open = false;
         self.turn.state = None;
-        std::mem::take(&mut self.turn.effects)
+        let waits = std::mem::take(&mut self.turn.waits);
+        let waits = std::mem::take(&mut self.turn.waits_changed).then_some(waits);
+        Effects { waits, ..std::mem::take(&mut self.turn.effects) }
     }
 
     /// The log of this instance.
@@ -142,21 +167,28 @@ impl Guest {
         Ok(())
     }
 
-    /// Forgets the actor.
+    /// Forgets the actor, and all that it waits for.
     pub(super) fn delete_state(&mut self) -> Result<(), Stop> {
         self.check_open("state.delete")?;
         self.turn.state = None;
         self.turn.effects.state = StateChange::Delete;
+        self.turn.waits = Waits::default();
+        self.turn.waits_changed = true;
         Ok(())
     }
 
     /// Adds a message to what the turn sends, within its limits.
     pub(super) fn push_send(&mut self, send: crate::effects::Send) -> Result<(), Stop> {
-        let limits = &self.manifest.limits;
-        let headers: usize = send.headers.0.iter().map(|(name, value)| name.len() + value.len()).sum();
-        let bytes = send.body.len() + headers + send.subject.as_str().len() + send.to.id().len();
+        self.count(send.body.len() + send.headers.bytes() + send.subject.as_str().len() + send.to.id().len())?;
+        self.turn.effects.sends.push(send);
+        Ok(())
+    }
+
+    /// Counts one more message or late answer of so many bytes.
+    pub(super) fn count(&mut self, bytes: usize) -> Result<(), Stop> {
+        let (limits, effects) = (&self.manifest.limits, &self.turn.effects);
         let sum = self.turn.sends_bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
-        if over(self.turn.effects.sends.len() + 1, limits.sends_max.into()) {
+        if over(effects.sends.len() + effects.answers.len() + 1, limits.sends_max.into()) {
             let text = format!("more than {} messages in one turn (limits.sends_max in actor.toml)", limits.sends_max);
             return Err(Stop::denied("too-many-sends", text));
         }
@@ -167,17 +199,18 @@ impl Guest {
             return Err(Stop::denied("sends-too-large", text));
         }
         self.turn.sends_bytes = sum;
-        self.turn.effects.sends.push(send);
         Ok(())
     }
 
     /// Fails outside a turn.
     pub(super) fn check_open(&self, call: &str) -> Result<(), Stop> {
-        if self.turn.open {
-            return Ok(());
-        }
+        if self.turn.open { Ok(()) } else { Err(Self::outside(call)) }
+    }
+
+    /// The denial of a call that only a turn may make.
+    pub(super) fn outside(call: &str) -> Stop {
         let text = format!("{call} was called outside a turn: only handle, activated and migrate may");
-        Err(Stop::denied("outside-a-turn", text))
+        Stop::denied("outside-a-turn", text)
     }
 
     /// Fails when a body is longer than the kind may send.

@@ -10,10 +10,11 @@ use bytes::Bytes;
 
 use crate::clock::Time;
 use crate::digest::Digest;
-use crate::effects::{Effects, Fault, LogLine, Outcome};
-use crate::id::ActorId;
+use crate::effects::{Answered, Effects, Fault, LogLine, Outcome};
+use crate::id::{ActorId, Cursor};
 use crate::manifest::Manifest;
 use crate::message::Message;
+use crate::timer::Waits;
 
 /// One version of a kind's code, ready to handle. Shared by all actors of the kind.
 #[async_trait]
@@ -43,6 +44,14 @@ pub trait Instance: Send {
 pub struct Input<'a> {
     /// The message.
     pub message: &'a Message,
+    /// Where it stands: names the timers that the turn sets.
+    pub origin: Cursor,
+    /// It ends a request of this actor.
+    pub answer: Option<&'a Answered>,
+    /// With it a later turn can answer the message; none: nobody waits.
+    pub reply_token: Option<String>,
+    /// The actor's timers and pending requests, without what this message tells of.
+    pub waits: &'a Waits,
     /// When the log stored the message.
     pub accepted: Time,
     /// 1 for the first try.

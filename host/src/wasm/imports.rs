@@ -2,13 +2,17 @@
 //! Called by the guest within `instance`'s call; fills the `Guest`.
 //! Never does I/O, never waits, never leaves anything behind when the turn fails.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use wasmtime::component::{HasSelf, Linker};
 
-use crate::effects::{Level, Send};
+use crate::clock::Time;
+use crate::effects::{Level, Payload, Send};
 use crate::id::{ActorId, Kind};
 use crate::message::Headers;
 use crate::names::Subject;
+use crate::timer::{Missed, When};
 use crate::wasm::bindings::hydra::actor::{messaging, runtime, state, timers, types};
 use crate::wasm::fault::Stop;
 use crate::wasm::guest::Guest;
@@ -83,24 +87,28 @@ impl messaging::Host for Guest {
         options: Option<messaging::Options>,
     ) -> wasmtime::Result<()> {
         self.check_open("messaging.send")?;
-        let send = checked(self, &to, &subject, body.into(), options)?;
+        let send = checked(self, "messaging.send", &to, &subject, body.into(), options)?;
         Ok(self.push_send(send)?)
     }
 
     fn request(
         &mut self,
-        _: types::ActorId,
-        _: String,
-        _: Vec<u8>,
-        _: u64,
-        _: Vec<u8>,
-        _: Option<messaging::Options>,
+        to: types::ActorId,
+        subject: String,
+        body: Vec<u8>,
+        timeout_ms: u64,
+        memo: Vec<u8>,
+        options: Option<messaging::Options>,
     ) -> wasmtime::Result<String> {
-        Err(not_yet("messaging.request"))
+        self.check_open("messaging.request")?;
+        let send = checked(self, "messaging.request", &to, &subject, body.into(), options)?;
+        Ok(self.request(send, timeout_ms, memo.into())?)
     }
 
-    fn answer(&mut self, _: String, _: types::Payload) -> wasmtime::Result<()> {
-        Err(not_yet("messaging.answer"))
+    fn answer(&mut self, reply_token: String, answer: types::Payload) -> wasmtime::Result<()> {
+        self.check_open("messaging.answer")?;
+        let payload = Payload { headers: checked_headers(answer.headers)?, body: answer.body.into() };
+        Ok(self.answer_later(reply_token, payload)?)
     }
 
     fn publish(&mut self, _: String, _: String, _: Vec<u8>) -> wasmtime::Result<()> {
@@ -117,12 +125,28 @@ impl messaging::Host for Guest {
 }
 
 impl timers::Host for Guest {
-    fn set(&mut self, _: String, _: timers::Schedule, _: Vec<u8>) -> wasmtime::Result<()> {
-        Err(not_yet("timers.set"))
+    fn set(
+        &mut self,
+        name: String,
+        when: timers::Schedule,
+        body: Vec<u8>,
+        missed: timers::Missed,
+    ) -> wasmtime::Result<()> {
+        let when = match when {
+            timers::Schedule::AtMs(ms) => When::At(Time(ms)),
+            timers::Schedule::AfterMs(ms) => When::After(Duration::from_millis(ms)),
+            timers::Schedule::EveryMs(ms) => When::Every(Duration::from_millis(ms)),
+            timers::Schedule::Cron((expression, zone)) => When::Cron { expression, zone },
+        };
+        let missed = match missed {
+            timers::Missed::FireOnce => Missed::FireOnce,
+            timers::Missed::Skip => Missed::Skip,
+        };
+        Ok(self.set_timer(&name, when, missed, body.into())?)
     }
 
-    fn cancel(&mut self, _: String) -> wasmtime::Result<()> {
-        Err(not_yet("timers.cancel"))
+    fn cancel(&mut self, name: String) -> wasmtime::Result<()> {
+        Ok(self.cancel_timer(&name)?)
     }
 }
 
@@ -145,12 +169,13 @@ fn not_yet(call: &str) -> wasmtime::Error {
 /// A message as a guest wants to send it, once everything about it is found to be allowed.
 fn checked(
     guest: &Guest,
+    call: &str,
     to: &types::ActorId,
     subject: &str,
     body: Bytes,
     options: Option<messaging::Options>,
 ) -> Result<Send, Stop> {
-    let bad_name = |error: crate::id::Error| Stop::denied("bad-name", format!("messaging.send: {error}"));
+    let bad_name = |error: crate::id::Error| Stop::denied("bad-name", format!("{call}: {error}"));
     let kind = Kind::from_outside(&to.kind).map_err(bad_name)?;
     if !guest.manifest.may_send(&guest.actor, &kind) {
         return Err(missing_grant(guest, &kind));
@@ -159,7 +184,7 @@ fn checked(
     let subject = Subject::new(subject).map_err(bad_name)?;
     guest.check_body(&body)?;
     let headers = checked_headers(options.map(|options| options.headers).unwrap_or_default())?;
-    Ok(Send { to, subject, headers, body })
+    Ok(Send { to, subject, headers, body, awaited: None })
 }
 
 /// Headers that a guest wrote.

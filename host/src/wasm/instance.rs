@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use wasmtime::Store;
 
-use crate::effects::{Effects, Fault, Outcome, Payload};
+use crate::effects::{Effects, Ending, Fault, Outcome, Payload};
 use crate::id::ActorId;
 use crate::message::Problem;
 use crate::wasm::bindings::exports::hydra::actor::{handler, lifecycle};
@@ -191,9 +191,23 @@ fn message(input: &Input<'_>) -> types::Message {
         body: message.body.to_vec(),
         accepted_at_ms: input.accepted.0,
         attempt: input.attempt,
-        reply_token: None,
-        answer: None,
+        reply_token: input.reply_token.clone(),
+        answer: input.answer.map(|answer| types::Answer {
+            token: answer.token.clone(),
+            memo: answer.memo.to_vec(),
+            ending: match &answer.ending {
+                Ending::Replied => types::Ending::Replied,
+                Ending::Done => types::Ending::Done,
+                Ending::Refused(problem) => types::Ending::Refused(of_problem(problem)),
+                Ending::Failed(problem) => types::Ending::Failed(of_problem(problem)),
+                Ending::TimedOut => types::Ending::TimedOut,
+            },
+        }),
     }
+}
+
+fn of_problem(problem: &Problem) -> types::Fault {
+    types::Fault { code: problem.code.clone(), text: problem.text.clone() }
 }
 
 fn ended(guest: &Guest, outcome: types::Outcome) -> Result<Outcome, Fault> {

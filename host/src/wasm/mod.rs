@@ -24,6 +24,7 @@ mod probe;
 mod refusal;
 mod sandbox;
 mod ticker;
+mod waiting;
 mod wasi;
 
 pub use anatomy::Anatomy;

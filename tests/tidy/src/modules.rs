@@ -23,7 +23,9 @@ const LAYERS: [(&str, &[&str]); 10] = [
             "names",
             "operation",
             "random",
+            "reply",
             "telemetry",
+            "timer",
         ],
     ),
     ("seam", &["backend"]),
@@ -31,10 +33,21 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("code", &["wasm"]),
     ("kinds", &["registry"]),
     ("way in", &["client"]),
-    ("one turn", &["mailbox", "turn"]),
+    ("one turn", &["alarms", "mailbox", "turn"]),
     (
         "one actor",
-        &["activation", "bucket", "callers", "commit", "deadletter", "late", "operator", "parking", "tombstone"],
+        &[
+            "activation",
+            "bucket",
+            "callers",
+            "commit",
+            "deadletter",
+            "late",
+            "operator",
+            "parking",
+            "tombstone",
+            "wake",
+        ],
     ),
     ("one host", &["cluster", "inbox", "node", "source"]),
     // Ways to use a node, and its store: none knows another.
@@ -43,12 +56,12 @@ const LAYERS: [(&str, &[&str]); 10] = [
 /// Modules that know fewer others than their layer may.
 const NARROW: [(&str, &[&str]); 2] = [
     // The sandbox does no I/O, so it knows nobody who could.
-    ("wasm", &["clock", "config", "digest", "effects", "guard", "id", "manifest", "message", "names"]),
+    ("wasm", &["clock", "config", "digest", "effects", "guard", "id", "manifest", "message", "names", "timer"]),
     // A backend does not know what an actor's record or a turn is.
     ("backend", &["clock", "config", "digest", "guard", "id", "message", "names", "random"]),
 ];
 /// Modules that compute and nothing else: no runtime, no logging, no waiting.
-const PURE: [&str; 13] = [
+const PURE: [&str; 15] = [
     "description",
     "digest",
     "effects",
@@ -62,6 +75,8 @@ const PURE: [&str; 13] = [
     "operation",
     "outbox",
     "record",
+    "reply",
+    "timer",
 ];
 /// What a pure module does not contain. A mailbox holds the runtime's permits, but never waits for them.
 const IMPURE: [&str; 4] = ["tokio::", "tracing::", "async fn", ".await"];

@@ -16,6 +16,12 @@ from hydra_sdk.outcome import Payload, to_body, to_payload
 Level: TypeAlias = Literal["trace", "debug", "info", "warn", "error"]
 """How bad a log line is."""
 
+Missed: TypeAlias = Literal["fire-once", "skip"]
+"""What becomes of a timer's times that nobody could tell of, because no host ran or the actor was suspended.
+
+One message for all of them, whose `missed` counts the further ones; or none.
+"""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -28,9 +34,10 @@ class Schedule:
     every_ms: int | None = None
     """Again and again, 1,000 at least."""
     cron: str | None = None
-    """By the calendar: 5 or 6 fields."""
+    """By the calendar: 5 fields, or 6 with the second in front."""
     timezone: str = "UTC"
     """Whose calendar: an IANA time zone."""
+    missed: Missed = "fire-once"
 
     def __post_init__(self) -> None:
         given = [when for when in (self.at_ms, self.after_ms, self.every_ms, self.cron) if when is not None]
@@ -134,12 +141,13 @@ class Context:
         every_ms: int | None = None,
         cron: str | None = None,
         timezone: str = "UTC",
+        missed: Missed = "fire-once",
     ) -> None:
         """Sends this actor a message `timer:NAME` with the value, once or regularly. Replaces a timer of the same name.
 
         Exactly one of `at_ms`, `after_ms`, `every_ms` and `cron` (with `timezone`) says when.
         """
-        when = Schedule(at_ms, after_ms, every_ms, cron, timezone)
+        when = Schedule(at_ms, after_ms, every_ms, cron, timezone, missed)
         self._host.set_timer(name, when, to_body("timer", value))
 
     def cancel_timer(self, name: str) -> None:

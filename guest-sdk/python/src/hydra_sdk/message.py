@@ -77,6 +77,16 @@ class Message:
     answer: Answer | None = None
     """This message ends a request of this actor."""
 
+    @property
+    def timer(self) -> str | None:
+        """The name of the timer that fired; None: this is another message."""
+        return self.subject[len("timer:") :] if self.subject.startswith("timer:") else None
+
+    @property
+    def missed(self) -> int:
+        """Of a timer that repeats: how many further times passed before this one was told."""
+        return int(self.headers.get("hydra-missed") or 0)
+
     @overload
     def json(self) -> Any: ...
     @overload

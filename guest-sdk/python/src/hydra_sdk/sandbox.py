@@ -6,7 +6,7 @@ An import that the host denies ends the turn there: nothing here raises an error
 
 from __future__ import annotations
 
-from hydra_sdk.context import Level, Schedule
+from hydra_sdk.context import Level, Missed, Schedule
 from hydra_sdk.headers import Headers
 from hydra_sdk.message import ActorId
 from hydra_sdk.outcome import Payload
@@ -19,6 +19,7 @@ LEVELS: dict[Level, runtime.Level] = {
     "warn": runtime.Level.WARN,
     "error": runtime.Level.ERROR,
 }
+MISSED: dict[Missed, timers.Missed] = {"fire-once": timers.Missed.FIRE_ONCE, "skip": timers.Missed.SKIP}
 
 
 class SandboxHost:
@@ -60,7 +61,7 @@ class SandboxHost:
         messaging.answer(reply_token, types.Payload(list(answer.headers), answer.body))
 
     def set_timer(self, name: str, when: Schedule, body: bytes) -> None:
-        timers.set(name, _schedule(when), body)
+        timers.set(name, _schedule(when), body, MISSED[when.missed])
 
     def cancel_timer(self, name: str) -> None:
         timers.cancel(name)

@@ -152,11 +152,13 @@ class Harness:
         timer = self.timers.pop(name, None)
         if timer is None:
             raise AssertionError(f"no timer {name}; set are: {', '.join(self.timers) or 'none'}")
-        if timer.when.every_ms is not None:
-            self.timers[name] = replace(timer, due_ms=self.now_ms + timer.when.every_ms)
+        missed = 0
+        if timer.when.every_ms is not None and timer.due_ms is not None:
+            missed = max(0, self.now_ms - timer.due_ms) // timer.when.every_ms
+            self.timers[name] = replace(timer, due_ms=timer.due_ms + timer.when.every_ms * (missed + 1))
         elif timer.when.cron is not None:
             self.timers[name] = timer
-        return self.send(f"timer:{name}", timer.body)
+        return self.send(f"timer:{name}", timer.body, headers={"hydra-missed": str(missed)})
 
     def advance(self, by_ms: int) -> list[Turn]:
         """Moves the clock, and runs in order the turns of timers that are due and of requests that time out.

@@ -7,6 +7,6 @@ mod simulated;
 mod wasm;
 
 #[cfg(not(target_family = "wasm"))]
-pub(crate) use simulated::{Host, Settings};
+pub(crate) use simulated::{Change, Host, Settings};
 #[cfg(target_family = "wasm")]
 pub(crate) use wasm::Host;

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use crate::test::Sent;
-use crate::{ActorId, Headers, Level};
+use crate::{ActorId, Headers, Level, Payload, Timer};
 
 /// What the simulated host answers.
 #[derive(Debug, Clone)]
@@ -23,9 +23,26 @@ pub(crate) struct Effects {
     /// The new state; `Some(None)`: forget the actor.
     pub(crate) state: Option<Option<Vec<u8>>>,
     pub(crate) sends: Vec<Sent>,
+    pub(crate) answers: Vec<(String, Payload)>,
+    /// Timers and requests, in the order of asking.
+    pub(crate) changes: Vec<Change>,
     pub(crate) logs: Vec<(Level, String)>,
     /// How often random bytes were drawn, in groups of eight.
     draws: u64,
+}
+
+/// A change of what the actor waits for.
+#[derive(Debug)]
+pub(crate) enum Change {
+    Set(String, Timer),
+    Cancel(String),
+    Expect {
+        token: String,
+        memo: Vec<u8>,
+        due_ms: u64,
+    },
+    /// The actor is forgotten.
+    Forget,
 }
 
 /// One turn's host.
@@ -77,12 +94,45 @@ impl Host {
     }
 
     pub(crate) fn delete_state(&self) {
-        self.effects.borrow_mut().state = Some(None);
+        let mut effects = self.effects.borrow_mut();
+        effects.state = Some(None);
+        effects.changes.push(Change::Forget);
     }
 
     pub(crate) fn send(&self, to: ActorId, subject: &str, headers: Headers, body: Vec<u8>) {
         let subject = subject.to_owned();
-        self.effects.borrow_mut().sends.push(Sent { to, subject, headers, body });
+        self.effects.borrow_mut().sends.push(Sent { to, subject, headers, body, request: None });
+    }
+
+    pub(crate) fn request(
+        &self,
+        to: ActorId,
+        subject: &str,
+        headers: Headers,
+        body: Vec<u8>,
+        timeout_ms: u64,
+        memo: Vec<u8>,
+    ) -> String {
+        let mut effects = self.effects.borrow_mut();
+        let number = u64::try_from(effects.sends.len()).unwrap_or(u64::MAX);
+        let token = format!("test-{:016x}", scramble(!self.settings.random_seed, number));
+        let (subject, request) = (subject.to_owned(), Some(token.clone()));
+        effects.sends.push(Sent { to, subject, headers, body, request });
+        let due_ms = self.settings.now_ms.saturating_add(timeout_ms);
+        effects.changes.push(Change::Expect { token: token.clone(), memo, due_ms });
+        token
+    }
+
+    pub(crate) fn answer(&self, reply_token: &str, headers: Headers, body: Vec<u8>) {
+        self.effects.borrow_mut().answers.push((reply_token.to_owned(), Payload { headers, body }));
+    }
+
+    pub(crate) fn set_timer(&self, name: &str, timer: Timer) {
+        self.effects.borrow_mut().changes.push(Change::Set(name.to_owned(), timer));
+    }
+
+    pub(crate) fn cancel_timer(&self, name: &str) {
+        self.effects.borrow_mut().changes.push(Change::Cancel(name.to_owned()));
     }
 }
 

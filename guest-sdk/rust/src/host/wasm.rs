@@ -1,8 +1,9 @@
 //! The host in the sandbox: each method is one import. Called by `context` and `turn`.
 //! An import that the host denies ends the turn there: nothing here returns an error.
 
-use crate::bindings::hydra::actor::{messaging, runtime, state, types};
-use crate::{ActorId, Headers, Level};
+use crate::bindings::hydra::actor::{messaging, runtime, state, timers, types};
+use crate::timer::When;
+use crate::{ActorId, Headers, Level, Timer};
 
 /// The component's imports.
 pub(crate) struct Host;
@@ -49,9 +50,46 @@ impl Host {
     }
 
     pub(crate) fn send(&self, to: ActorId, subject: &str, headers: Headers, body: Vec<u8>) {
-        let to = types::ActorId { kind: to.kind, id: to.id };
-        let options = messaging::Options { headers: headers.0, priority: messaging::Priority::Normal };
-        let options = (!options.headers.is_empty()).then_some(options);
-        messaging::send(&to, subject, &body, options.as_ref());
+        messaging::send(&raw(to), subject, &body, options(headers).as_ref());
     }
+
+    pub(crate) fn request(
+        &self,
+        to: ActorId,
+        subject: &str,
+        headers: Headers,
+        body: Vec<u8>,
+        timeout_ms: u64,
+        memo: Vec<u8>,
+    ) -> String {
+        messaging::request(&raw(to), subject, &body, timeout_ms, &memo, options(headers).as_ref())
+    }
+
+    pub(crate) fn answer(&self, reply_token: &str, headers: Headers, body: Vec<u8>) {
+        messaging::answer(reply_token, &types::Payload { headers: headers.0, body });
+    }
+
+    pub(crate) fn set_timer(&self, name: &str, timer: Timer) {
+        let when = match timer.when {
+            When::AtMs(moment) => timers::Schedule::AtMs(moment),
+            When::AfterMs(span) => timers::Schedule::AfterMs(span),
+            When::EveryMs(span) => timers::Schedule::EveryMs(span),
+            When::Cron(expression, zone) => timers::Schedule::Cron((expression, zone)),
+        };
+        let missed = if timer.skips_missed { timers::Missed::Skip } else { timers::Missed::FireOnce };
+        timers::set(name, &when, &timer.body, missed);
+    }
+
+    pub(crate) fn cancel_timer(&self, name: &str) {
+        timers::cancel(name);
+    }
+}
+
+fn raw(to: ActorId) -> types::ActorId {
+    types::ActorId { kind: to.kind, id: to.id }
+}
+
+fn options(headers: Headers) -> Option<messaging::Options> {
+    let options = messaging::Options { headers: headers.0, priority: messaging::Priority::Normal };
+    (!options.headers.is_empty()).then_some(options)
 }

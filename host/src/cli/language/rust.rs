@@ -41,6 +41,8 @@ pub(super) const RUST: Language = Language {
         "src/message.rs",
         "src/outcome.rs",
         "src/test.rs",
+        "src/test/waits.rs",
+        "src/timer.rs",
         "src/turn.rs",
         "src/host/mod.rs",
         "src/host/simulated.rs",

@@ -19,7 +19,7 @@ Schedule_EveryMs uint8 = 2
 Schedule_Cron uint8 = 3
 )
 
-// cron: 5 or 6 fields, and an IANA time zone. every-ms: 1,000 at least.
+// cron: 5 or 6 fields (with six the first is the second), and an IANA time zone. every-ms: 1,000 at least.
 type Schedule struct {
         tag uint8
         value any
@@ -73,11 +73,19 @@ func MakeScheduleCron(value witTypes.Tuple2[string, string]) Schedule {
 
 
 
+const (
+        Missed_FireOnce uint8 = 0
+Missed_Skip uint8 = 1
+)
+// What becomes of times that passed untold, because no host ran or the actor was suspended: one message for all of them,
+// whose header "hydra-missed" counts the further ones; or none, for a timer that repeats and is told more than 10 s late.
+type Missed = uint8
+
 //go:wasmimport hydra:actor/timers@0.1.0 set
-func wasm_import_set(arg0 uintptr, arg1 uint32, arg2 int32, arg3 int64, arg4 uint32, arg5 uintptr, arg6 uint32, arg7 uintptr, arg8 uint32) 
+func wasm_import_set(arg0 uintptr, arg1 uint32, arg2 int32, arg3 int64, arg4 uint32, arg5 uintptr, arg6 uint32, arg7 uintptr, arg8 uint32, arg9 int32) 
 
 
-func Set(name string, when Schedule, body []uint8)  {
+func Set(name string, when Schedule, body []uint8, missed Missed)  {
         pinner := &runtime.Pinner{}
 defer pinner.Unpin()
 
@@ -135,7 +143,7 @@ default:
 }
 data := unsafe.Pointer(unsafe.SliceData(body))
 pinner.Pin(data)
-wasm_import_set(uintptr(utf8), uint32(len(name)), variant, variant2, variant3, variant4, variant5, uintptr(data), uint32(len(body)))
+wasm_import_set(uintptr(utf8), uint32(len(name)), variant, variant2, variant3, variant4, variant5, uintptr(data), uint32(len(body)), int32(missed))
 
 }
 
