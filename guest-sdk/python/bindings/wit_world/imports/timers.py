@@ -33,12 +33,20 @@ class Schedule_Cron:
 
 Schedule = Union[Schedule_AtMs, Schedule_AfterMs, Schedule_EveryMs, Schedule_Cron]
 """
-cron: 5 or 6 fields, and an IANA time zone. every-ms: 1,000 at least.
+cron: 5 or 6 fields (with six the first is the second), and an IANA time zone. every-ms: 1,000 at least.
 """
 
 
+class Missed(Enum):
+    """
+    What becomes of times that passed untold, because no host ran or the actor was suspended: one message for all of them,
+    whose header "hydra-missed" counts the further ones; or none, for a timer that repeats and is told more than 10 s late.
+    """
+    FIRE_ONCE = 0
+    SKIP = 1
 
-def set(name: str, when: Schedule, body: bytes) -> None:
+
+def set(name: str, when: Schedule, body: bytes, missed: Missed) -> None:
     """
     Replaces a timer of the same name. Fires as a message with subject "timer:NAME". Survives restarts.
     """
