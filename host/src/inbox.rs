@@ -174,7 +174,9 @@ impl Loop {
 
     /// Wakes the actors for which something is due. Tells when to look again; none: when something has changed.
     fn wake(&self) -> Option<Instant> {
-        let Ok(now) = self.bucket.context.backend.log.now() else { return Some(Instant::now() + READ_AGAIN_AFTER) };
+        let Ok(now) = self.bucket.context.backend.log.due_time() else {
+            return Some(Instant::now() + READ_AGAIN_AFTER);
+        };
         let (due, next) = {
             let mut alarms = self.bucket.alarms();
             (alarms.take_due(now), alarms.next())

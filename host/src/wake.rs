@@ -83,7 +83,7 @@ pub(crate) fn found(bucket: &Bucket, actor: &ActorId, record: &Record) {
 /// # Errors
 /// `Closed`, `Damaged`: the bucket cannot go on.
 pub(crate) async fn tell(bucket: &Bucket, actor: &ActorId, record: &Record) -> Result<(), Error> {
-    let now = bucket.now().await?;
+    let now = bucket.patiently("time", || async { bucket.context.backend.log.due_time() }).await?;
     let rests = matches!(record.status, Status::Suspended(_));
     let due = if rests { Vec::new() } else { bucket.alarms().untold(actor, &record.waits, now) };
     let message = |(id, headers, body)| {

@@ -36,18 +36,82 @@ static hydra_outcome about(const hydra_message *msg) {
                                        hydra_json_quote(greeting), hydra_text("]")));
 }
 
+/* KIND/ID; false: the text is none. */
+static bool actor_in(hydra_bytes text, hydra_actor *actor) {
+    size_t slash = 0;
+    while (slash < text.len && text.at[slash] != '/') slash++;
+    if (slash == text.len) return false;
+    *actor = (hydra_actor){{text.at, slash}, {text.at + slash + 1, text.len - slash - 1}};
+    return true;
+}
+
 static hydra_outcome send_to(const hydra_message *msg) {
     static const hydra_header order = {{"x-order", 7}, {"3", 1}};
-    size_t slash = 0;
-    while (slash < msg->body.len && msg->body.at[slash] != '/') slash++;
-    if (slash == msg->body.len) return hydra_refuse("no-actor", hydra_text("the body is KIND/ID"));
-    hydra_actor to = {{msg->body.at, slash}, {msg->body.at + slash + 1, msg->body.len - slash - 1}};
+    hydra_actor to;
+    if (!actor_in(msg->body, &to)) return hydra_refuse("no-actor", hydra_text("the body is KIND/ID"));
     hydra_send(to, "count", hydra_text(""));
     hydra_send(to, "note", hydra_json_quote(hydra_text("grüße 🐉")));
     hydra_sent echo = {.to = to, .subject = hydra_text("echo"), .body = {"\0\xff\n", 3}};
     echo.headers = &order, echo.header_count = 1;
     hydra_send_with(&echo);
     return hydra_done();
+}
+
+static hydra_outcome tell(hydra_bytes told) {
+    hydra_send(hydra_actor_of("conformance", hydra_text("log")), "told", told);
+    return hydra_done();
+}
+
+static hydra_outcome tell_ending(const hydra_message *msg) {
+    static const char *const endings[] = {"replied", "done", "refused", "failed", "timed-out"};
+    hydra_bytes comma = hydra_text(","), ending = hydra_text(endings[msg->answer->ending]);
+    hydra_bytes told = hydra_join(hydra_text("["), hydra_json_quote(ending), comma, hydra_json_quote(msg->answer->code), comma,
+                                  hydra_json_quote(msg->body), hydra_text("]"));
+    hydra_answer(msg->answer->memo, told);
+    return tell(told);
+}
+
+static hydra_outcome set_timers(void) {
+    hydra_schedule nightly = {.when = HYDRA_CRON, .cron = "0 3 * * *", .zone = "Europe/Berlin", .skip_missed = true};
+    hydra_set_timer("once", (hydra_schedule){.when = HYDRA_AFTER, .ms = 2000}, hydra_text("\"tea\""));
+    hydra_set_timer("tick", (hydra_schedule){.when = HYDRA_EVERY, .ms = 10000}, hydra_text("10"));
+    hydra_set_timer("nightly", nightly, hydra_text("3"));
+    hydra_set_timer("gone", (hydra_schedule){.when = HYDRA_AFTER, .ms = 1000}, hydra_text(""));
+    hydra_cancel_timer("gone");
+    return hydra_done();
+}
+
+/* Asks another actor on behalf of whoever asks this one; the memo is all that it keeps of it. */
+static hydra_outcome relay(const hydra_message *msg) {
+    if (!msg->reply_token.len) return hydra_refuse("nobody-waits", hydra_text("ask, do not send"));
+    size_t space = msg->body.len;
+    while (space > 0 && msg->body.at[space - 1] != ' ') space--;
+    hydra_actor to;
+    if (space == 0 || !actor_in((hydra_bytes){msg->body.at, space - 1}, &to)) {
+        return hydra_refuse("no-actor", hydra_text("the body is KIND/ID SUBJECT"));
+    }
+    hydra_sent request = {.to = to, .subject = {msg->body.at + space, msg->body.len - space}};
+    hydra_request(&request, 5000, msg->reply_token);
+    return hydra_later();
+}
+
+static hydra_outcome fail_as_asked(const hydra_message *msg);
+
+static hydra_outcome wait_as_asked(const hydra_message *msg) {
+    hydra_bytes name, comma = hydra_text(",");
+    if (hydra_after(msg->subject, "timer:", &name)) {
+        return tell(hydra_join(hydra_text("["), hydra_json_quote(name), comma, hydra_json_quote(msg->body), comma,
+                               hydra_integer((int64_t)hydra_missed(msg)), comma, hydra_integer((int64_t)hydra_now_ms()),
+                               hydra_text("]")));
+    }
+    if (msg->answer) return tell_ending(msg);
+    if (hydra_is(msg->subject, "timers")) return set_timers();
+    if (hydra_is(msg->subject, "cancel")) return hydra_cancel_timer("tick"), hydra_done();
+    if (hydra_is(msg->subject, "relay")) return relay(msg);
+    if (hydra_is(msg->subject, "wait")) return hydra_later();
+    if (hydra_is(msg->subject, "answer")) return hydra_answer(msg->body, hydra_text("1")), hydra_done();
+    if (hydra_is(msg->subject, "told")) return hydra_done();
+    return fail_as_asked(msg);
 }
 
 /* Never ends well, and leaves traces first. */
@@ -89,7 +153,7 @@ hydra_outcome hydra_handle(const hydra_message *msg) {
     }
     if (hydra_is(msg->subject, "send")) return send_to(msg);
     if (hydra_is(msg->subject, "log")) return hydra_log(HYDRA_INFO, msg->body), hydra_done();
-    return fail_as_asked(msg);
+    return wait_as_asked(msg);
 }
 
 hydra_bytes hydra_describe(void) {

@@ -4,6 +4,8 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"strings"
 	"time"
 
 	"hydra-sdk/hydra"
@@ -61,7 +63,59 @@ func (c *Conformance) Handle(ctx *hydra.Context, msg *hydra.Message) (hydra.Outc
 		ctx.Info("%s", text)
 		return hydra.Done()
 	}
+	return c.waitAsAsked(ctx, msg)
+}
+
+func (c *Conformance) waitAsAsked(ctx *hydra.Context, msg *hydra.Message) (hydra.Outcome, error) {
+	if name, ok := msg.Timer(); ok {
+		return tell(ctx, []any{name, string(msg.Body), msg.Missed(), ctx.Now().UnixMilli()})
+	}
+	if msg.Answer != nil {
+		endings := [...]string{"replied", "done", "refused", "failed", "timed-out"}
+		told := []any{endings[msg.Answer.Ending], msg.Answer.Code, string(msg.Body)}
+		if err := ctx.Answer(string(msg.Answer.Memo), told); err != nil {
+			return nil, err
+		}
+		return tell(ctx, told)
+	}
+	switch msg.Subject {
+	case "timers":
+		if err := ctx.SetTimer("gone", hydra.After(time.Second), nil); err != nil {
+			return nil, err
+		}
+		ctx.CancelTimer("gone")
+		return nil, errors.Join(
+			ctx.SetTimer("once", hydra.After(2*time.Second), "tea"),
+			ctx.SetTimer("tick", hydra.Every(10*time.Second), 10),
+			ctx.SetTimer("nightly", hydra.Cron("0 3 * * *", "Europe/Berlin").SkipMissed(), 3),
+		)
+	case "cancel":
+		ctx.CancelTimer("tick")
+		return hydra.Done()
+	case "relay":
+		return relay(ctx, msg)
+	case "wait":
+		return hydra.Later()
+	case "answer":
+		return nil, ctx.Answer(string(msg.Body), 1)
+	case "told":
+		return hydra.Done()
+	}
 	return c.failAsAsked(ctx, msg)
+}
+
+// relay asks another actor on behalf of whoever asks this one; the memo is all that it keeps of it.
+func relay(ctx *hydra.Context, msg *hydra.Message) (hydra.Outcome, error) {
+	if msg.ReplyToken == "" {
+		return hydra.Refuse("nobody-waits", "ask, do not send")
+	}
+	to, subject, _ := strings.Cut(string(msg.Body), " ")
+	ctx.RequestBytes(hydra.ParseActor(to), subject, nil, 5*time.Second, hydra.WithMemo([]byte(msg.ReplyToken)))
+	return hydra.Later()
+}
+
+func tell(ctx *hydra.Context, told []any) (hydra.Outcome, error) {
+	return nil, ctx.Send(hydra.ActorID{Kind: "conformance", ID: "log"}, "told", told)
 }
 
 // failAsAsked never ends well, and leaves traces first.

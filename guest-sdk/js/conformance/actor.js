@@ -3,7 +3,7 @@
  * Deployed by tests only.
  */
 
-import { Actor, done, fail, refuse, reply, retry, suspend } from "hydra-sdk";
+import { Actor, done, fail, later, refuse, reply, retry, suspend } from "hydra-sdk";
 
 /** @extends {Actor<{ count: number }>} */
 export default class Conformance extends Actor {
@@ -40,6 +40,43 @@ export default class Conformance extends Actor {
         ctx.info(msg.text());
         return done();
       default:
+        return this.waitAsAsked(ctx, msg);
+    }
+  }
+
+  waitAsAsked(ctx, msg) {
+    if (msg.timer !== undefined) return tell(ctx, [msg.timer, msg.text(), msg.missed, ctx.nowMs]);
+    if (msg.answer) {
+      const told = [msg.answer.ending, msg.answer.fault?.code ?? "", msg.text()];
+      ctx.answer(new TextDecoder().decode(msg.answer.memo), told);
+      return tell(ctx, told);
+    }
+    switch (msg.subject) {
+      case "timers":
+        ctx.setTimer("once", { afterMs: 2_000 }, "tea");
+        ctx.setTimer("tick", { everyMs: 10_000 }, 10);
+        ctx.setTimer("nightly", { cron: "0 3 * * *", zone: "Europe/Berlin" }, 3, { missed: "skip" });
+        ctx.setTimer("gone", { afterMs: 1_000 });
+        ctx.cancelTimer("gone");
+        return done();
+      case "cancel":
+        ctx.cancelTimer("tick");
+        return done();
+      case "relay": {
+        // The memo is all that it keeps of whoever asks it.
+        if (!msg.replyToken) return refuse("nobody-waits", "ask, do not send");
+        const [to, subject] = msg.text().split(" ");
+        ctx.request(to, subject, undefined, { timeoutMs: 5_000, memo: new TextEncoder().encode(msg.replyToken) });
+        return later();
+      }
+      case "wait":
+        return later();
+      case "answer":
+        ctx.answer(msg.text(), 1);
+        return done();
+      case "told":
+        return done();
+      default:
         return this.failAsAsked(ctx, msg);
     }
   }
@@ -73,4 +110,9 @@ export default class Conformance extends Actor {
   describe() {
     return { about: "Does on demand all that an actor can do.", subjects: {} };
   }
+}
+
+function tell(ctx, told) {
+  ctx.send("conformance/log", "told", told);
+  return done();
 }

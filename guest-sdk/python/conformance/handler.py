@@ -5,7 +5,7 @@ Deployed by tests only.
 
 from dataclasses import dataclass
 
-from hydra_sdk import Actor, Context, Message, Outcome, done, fail, refuse, reply, retry, suspend
+from hydra_sdk import Actor, Context, Message, Outcome, done, fail, later, refuse, reply, retry, suspend
 
 
 @dataclass
@@ -45,6 +45,42 @@ class Conformance(Actor[State]):
             case "log":
                 ctx.info(msg.text())
                 return done()
+        return self.wait_as_asked(ctx, msg)
+
+    def wait_as_asked(self, ctx: Context, msg: Message) -> Outcome:
+        """Sets timers and makes requests, and tells what became of them."""
+        if msg.timer is not None:
+            return tell(ctx, [msg.timer, msg.text(), msg.missed, ctx.now_ms])
+        if msg.answer is not None:
+            code = "" if msg.answer.fault is None else msg.answer.fault.code
+            told = [msg.answer.ending, code, msg.text()]
+            ctx.answer(msg.answer.memo.decode(), told)
+            return tell(ctx, told)
+        match msg.subject:
+            case "timers":
+                ctx.set_timer("once", "tea", after_ms=2_000)
+                ctx.set_timer("tick", 10, every_ms=10_000)
+                ctx.set_timer("nightly", 3, cron="0 3 * * *", timezone="Europe/Berlin", missed="skip")
+                ctx.set_timer("gone", after_ms=1_000)
+                ctx.cancel_timer("gone")
+                return done()
+            case "cancel":
+                ctx.cancel_timer("tick")
+                return done()
+            case "relay":
+                # The memo is all that it keeps of whoever asks it.
+                if msg.reply_token is None:
+                    raise refuse("nobody-waits", "ask, do not send")
+                to, _, subject = msg.text().partition(" ")
+                ctx.request(to, subject, timeout_ms=5_000, memo=msg.reply_token.encode())
+                return later()
+            case "wait":
+                return later()
+            case "answer":
+                ctx.answer(msg.text(), 1)
+                return done()
+            case "told":
+                return done()
         return self.fail_as_asked(ctx, msg)
 
     def fail_as_asked(self, ctx: Context, msg: Message) -> Outcome:
@@ -73,3 +109,9 @@ class Conformance(Actor[State]):
                 while True:
                     kept.append(bytearray(1 << 16))
         raise refuse("unknown-subject", f"{msg.subject}: see guest-sdk/conformance")
+
+
+def tell(ctx: Context, told: list[object]) -> Outcome:
+    """Says it where a test sees it."""
+    ctx.send("conformance/log", "told", told)
+    return done()

@@ -204,6 +204,14 @@ pub trait Log: Send + Sync {
     /// `Unavailable`: do not commit; wait and ask again.
     fn now(&self) -> Result<Time, Error>;
 
+    /// The time by which timers and requests are due: the log's own. Only a scenario has another, which stands still.
+    ///
+    /// # Errors
+    /// As for [`Log::now`].
+    fn due_time(&self) -> Result<Time, Error> {
+        self.now()
+    }
+
     /// The buckets there are, in order of their slots.
     fn buckets(&self) -> Vec<BucketId>;
 

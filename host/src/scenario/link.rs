@@ -15,11 +15,11 @@ use crate::backend::{
     Standing, Table, Watch as RowWatch,
 };
 use crate::clock::Time;
-use crate::id::{ActorId, BucketId, Epoch, Seq};
-use crate::message::Headers;
+use crate::id::{ActorId, BucketId, Epoch, Revision, Seq};
+use crate::message::{Headers, header};
 use crate::names::MessageId;
 use crate::random::Random;
-use crate::record;
+use crate::record::{self, Record};
 use crate::scenario::variant::Variant;
 use crate::scenario::watch::Watch;
 
@@ -96,6 +96,10 @@ struct Way(Arc<Link>);
 impl Log for Way {
     fn now(&self) -> Result<Time, Error> {
         self.0.store.log.now()
+    }
+
+    fn due_time(&self) -> Result<Time, Error> {
+        Ok(self.0.watch.now())
     }
 
     fn buckets(&self) -> Vec<BucketId> {
@@ -209,7 +213,11 @@ impl Table for Way {
         }
         link.alive().await;
         link.watch.note(|| format!("commit {number}: {actor}"));
+        let written = Entry { value: value.clone(), headers: headers.clone(), revision: Revision(0) };
         let put = link.store.actors.put(key, value, headers, expect, expires_after).await;
+        if let (Ok(Put::Written(_)), Ok(record)) = (&put, Record::decode(&written)) {
+            link.watch.waits(&actor, &record.waits);
+        }
         if link.variant == Variant::CrashAfterCommit(number) {
             link.watch.note(|| format!("the host dies after commit {number}, of {actor}"));
             link.die();
@@ -254,9 +262,13 @@ impl Inbox for Reader {
 
     async fn next(&mut self) -> Result<Delivery, Error> {
         // Dropped while it waits it has lost nothing; a host that is dead needs nothing more.
-        let delivery = self.inbox.next().await;
+        let mut delivery = self.inbox.next().await?;
         self.link.alive().await;
-        delivery
+        // How late it is told is a matter of the scenario's time.
+        if delivery.headers.get(header::TIMER).is_some() {
+            delivery.time = self.link.watch.name_of(&delivery.id).accepted;
+        }
+        Ok(delivery)
     }
 
     async fn ack(&mut self, seq: Seq) -> Result<(), Error> {

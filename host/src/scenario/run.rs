@@ -139,8 +139,7 @@ impl Course<'_> {
                 }
             }
             Action::Advance(span) => {
-                self.host.watch.advance(*span);
-                self.host.pass(*span).await?;
+                self.host.advance(*span).await?;
                 Observed::Nothing
             }
             Action::Crash => {

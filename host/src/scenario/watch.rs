@@ -19,6 +19,7 @@ use crate::names::MessageId;
 use crate::scenario::content::Content;
 use crate::scenario::observed::SeenMessage;
 use crate::scenario::recording::{Recording, TurnEnd};
+use crate::timer::Waits;
 use crate::wasm::{Handled, Input};
 
 /// When every scenario begins: 2026-01-01, midnight.
@@ -50,6 +51,10 @@ struct Seen {
     names: BTreeMap<MessageId, Name>,
     pairs: BTreeMap<(String, String), u64>,
     sent: BTreeMap<String, Vec<SeenMessage>>,
+    /// When actors' timers and requests are due.
+    dues: BTreeMap<ActorId, Vec<Time>>,
+    /// Reply tokens as hosts make them, by what guests are given.
+    reply_tokens: BTreeMap<String, String>,
     /// When a message was tried first.
     tried: BTreeMap<MessageId, Instant>,
     /// Whether an actor's latest turn ended without an answer yet.
@@ -100,6 +105,30 @@ impl Watch {
     /// Moves the scenario's clock on.
     pub(super) fn advance(&self, span: Duration) {
         lock(&self.0).advanced += span;
+    }
+
+    /// A record was stored that says what its actor waits for.
+    pub(super) fn waits(&self, actor: &ActorId, waits: &Waits) {
+        let due = waits.dues().map(|(at, _)| at).collect();
+        lock(&self.0).dues.insert(actor.clone(), due);
+    }
+
+    /// When something is due next, behind the scenario's time.
+    pub(super) fn next_due(&self) -> Option<Time> {
+        let (now, seen) = (self.now(), lock(&self.0));
+        seen.dues.values().flatten().filter(|due| **due > now).min().copied()
+    }
+
+    /// A reply token that is the same in every run: the host's own names a position.
+    pub(super) fn give_reply_token(&self, id: &MessageId, token: String) -> String {
+        let given = format!("reply-{id}");
+        lock(&self.0).reply_tokens.insert(given.clone(), token);
+        given
+    }
+
+    /// The host's own reply token; one that a guest has made up stays as it is.
+    pub(super) fn reply_token(&self, given: String) -> String {
+        lock(&self.0).reply_tokens.get(&given).cloned().unwrap_or(given)
     }
 
     /// Notes a line.
@@ -243,6 +272,10 @@ impl Watch {
 impl Seen {
     /// Names a message, and keeps what actors send. From outside the id is the same in every run.
     fn name(&mut self, message: &NewMessage) -> MessageId {
+        if let Some((_, due)) = message.headers.get(header::TIMER).and_then(|place| place.split_once(' ')) {
+            let subject = message.headers.get(header::SUBJECT).unwrap_or_default();
+            return MessageId::stored(&format!("{}:{subject}:{due}", message.to));
+        }
         let Some(sender) = message.headers.get(header::SENDER).and_then(|sender| ActorId::parse_escaped(sender).ok())
         else {
             return message.id.clone();
@@ -251,7 +284,9 @@ impl Seen {
         let Headers(headers) = message.headers.users();
         let subject = message.headers.get(header::SUBJECT).unwrap_or_default().to_owned();
         let body = Content(message.body.clone());
-        self.sent.entry(sender.clone()).or_default().push(SeenMessage { to: to.clone(), subject, headers, body });
+        if message.headers.get(header::TOKEN).is_none() {
+            self.sent.entry(sender.clone()).or_default().push(SeenMessage { to: to.clone(), subject, headers, body });
+        }
         let number = self.pairs.entry((sender.clone(), to.clone())).or_default();
         *number += 1;
         MessageId::stored(&format!("{sender}:{to}:{number}"))

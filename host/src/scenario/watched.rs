@@ -69,8 +69,12 @@ impl Instance for WatchedInstance {
         hash.update(&self.seed.to_le_bytes()).update(name.id.as_str().as_bytes()).update(&input.attempt.to_le_bytes());
         let message = Message { id: name.id, ..input.message.clone() };
         let random_key = *hash.finalize().as_bytes();
-        let input = Input { message: &message, now, accepted: name.accepted, random_key, ..input };
-        let handled = at_once(self.instance.handle(input.clone())).await;
+        let reply_token = input.reply_token.map(|token| watch.give_reply_token(&message.id, token));
+        let input = Input { message: &message, now, accepted: name.accepted, random_key, reply_token, ..input };
+        let mut handled = at_once(self.instance.handle(input.clone())).await;
+        for answer in &mut handled.effects.answers {
+            answer.reply_token = watch.reply_token(std::mem::take(&mut answer.reply_token));
+        }
         let recording = |step: usize| {
             let (version, manifest) = (self.handler.version(), self.handler.manifest());
             Recording::new(format!("step {}", step + 1), version, manifest, &input, &handled)

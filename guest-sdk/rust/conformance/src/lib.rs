@@ -37,7 +37,11 @@ impl Actor for Conformance {
                 ctx.info(msg.text()?);
                 done()
             }
-            _ => self.fail_as_asked(ctx, msg),
+            _ => match (msg.timer(), msg.answer()) {
+                (Some(name), _) => tell(ctx, &(name, msg.text()?, msg.missed(), ctx.now_ms())),
+                (_, Some(answer)) => tell_ending(ctx, msg, answer),
+                _ => self.wait_as_asked(ctx, msg),
+            },
         }
     }
 
@@ -47,6 +51,31 @@ impl Actor for Conformance {
 }
 
 impl Conformance {
+    fn wait_as_asked(&mut self, ctx: &Context, msg: &Message) -> Outcome {
+        match msg.subject() {
+            "timers" => {
+                ctx.set_timer("once", Timer::after(Duration::from_secs(2)).json(&"tea")?);
+                ctx.set_timer("tick", Timer::every(Duration::from_secs(10)).json(&10)?);
+                ctx.set_timer("nightly", Timer::cron("0 3 * * *", "Europe/Berlin").skip_missed().json(&3)?);
+                ctx.set_timer("gone", Timer::after(Duration::from_secs(1)));
+                ctx.cancel_timer("gone");
+                done()
+            }
+            "cancel" => {
+                ctx.cancel_timer("tick");
+                done()
+            }
+            "relay" => relay(ctx, msg),
+            "wait" => later(),
+            "answer" => {
+                ctx.answer(msg.text()?, &1)?;
+                done()
+            }
+            "told" => done(),
+            _ => self.fail_as_asked(ctx, msg),
+        }
+    }
+
     /// Never ends well, and leaves traces first.
     fn fail_as_asked(&mut self, ctx: &Context, msg: &Message) -> Outcome {
         self.count += 1_000;
@@ -77,11 +106,43 @@ impl Conformance {
     }
 }
 
+/// Asks another actor on behalf of whoever asks this one; the memo is all that it keeps of it.
+fn relay(ctx: &Context, msg: &Message) -> Outcome {
+    let Some(waiting) = msg.reply_token() else { return refuse("nobody-waits", "ask, do not send") };
+    let Some((to, subject)) = msg.text()?.rsplit_once(' ') else {
+        return refuse("no-actor", "the body is KIND/ID SUBJECT");
+    };
+    ctx.request_with(actor(to)?, subject, Headers::default(), [], Duration::from_secs(5), waiting);
+    later()
+}
+
+fn tell_ending(ctx: &Context, msg: &Message, answer: &Answer) -> Outcome {
+    let (ending, code) = match &answer.ending {
+        Ending::Replied => ("replied", ""),
+        Ending::Done => ("done", ""),
+        Ending::Refused(fault) => ("refused", fault.code.as_str()),
+        Ending::Failed(fault) => ("failed", fault.code.as_str()),
+        Ending::TimedOut => ("timed-out", ""),
+    };
+    let told = (ending, code, msg.text()?);
+    ctx.answer(&String::from_utf8_lossy(&answer.memo), &told)?;
+    tell(ctx, &told)
+}
+
+fn tell(ctx: &Context, told: &impl Serialize) -> Outcome {
+    ctx.send(("conformance", "log"), "told", told)?;
+    done()
+}
+
 /// The actor that the body names.
 fn peer(msg: &Message) -> Result<ActorId, Failure> {
-    match msg.text()?.split_once('/') {
+    actor(msg.text()?)
+}
+
+fn actor(name: &str) -> Result<ActorId, Failure> {
+    match name.split_once('/') {
         Some((kind, id)) => Ok(ActorId::new(kind, id)),
-        None => refuse("no-actor", "the body is KIND/ID"),
+        None => refuse("no-actor", "an actor is KIND/ID"),
     }
 }
 
