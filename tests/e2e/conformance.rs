@@ -1,6 +1,6 @@
 //! The actor `conformance` of every language, on a real host: what its scenarios cannot show, because it takes a process that
 //! is killed, a limit that is reached or thousands of messages. What is to be the same everywhere is said in
-//! `guest-sdk/conformance`; timers and requests will be modules beside this one.
+//! `guest-sdk/conformance`.
 
 use std::path::{Path, PathBuf};
 
