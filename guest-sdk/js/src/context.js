@@ -24,7 +24,13 @@ import { encoded, milliseconds, pairsOf, payload } from "./outcome.js";
  */
 
 /**
- * When a timer fires. `cron`: 5 or 6 fields, and an IANA time zone. `everyMs`: 1,000 at least.
+ * @typedef {object} TimerOptions
+ * @property {"fire-once" | "skip"} [missed] what becomes of times that nobody could tell of, because no host ran or the actor
+ *   was suspended: one message for all of them, whose `missed` counts the further ones; or none
+ */
+
+/**
+ * When a timer fires. `cron`: 5 fields, or 6 with the second in front, and an IANA time zone. `everyMs`: 1,000 at least.
  * @typedef {{ atMs: number } | { afterMs: number } | { everyMs: number } | { cron: string, zone: string }} Schedule
  */
 
@@ -115,10 +121,11 @@ export class Context {
    * @param {string} name
    * @param {Schedule} when
    * @param {unknown} [value] the body of that message
+   * @param {TimerOptions} [options]
    */
-  setTimer(name, when, value) {
+  setTimer(name, when, value, { missed = "fire-once" } = {}) {
     for (const [key, time] of Object.entries(when)) if (typeof time === "number") milliseconds(key, time);
-    this.#host.setTimer(name, when, body(value));
+    this.#host.setTimer(name, when, body(value), missed);
   }
 
   /**

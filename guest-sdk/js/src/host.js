@@ -23,7 +23,8 @@
  * @property {(to: import("./actor-id.js").ActorId, subject: string, body: Uint8Array, timeoutMs: number,
  *   memo: Uint8Array, options: DeliveryOptions) => string} request
  * @property {(replyToken: string, headers: import("./outcome.js").Pair[], body: Uint8Array) => void} answer
- * @property {(name: string, when: import("./context.js").Schedule, body: Uint8Array) => void} setTimer
+ * @property {(name: string, when: import("./context.js").Schedule, body: Uint8Array,
+ *   missed: "fire-once" | "skip") => void} setTimer
  * @property {(name: string) => void} cancelTimer
  */
 

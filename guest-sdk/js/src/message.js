@@ -61,6 +61,16 @@ export class Message {
     this.answer = parts.answer;
   }
 
+  /** The name of the timer that fired; undefined: this is another message. */
+  get timer() {
+    return this.subject.startsWith("timer:") ? this.subject.slice("timer:".length) : undefined;
+  }
+
+  /** Of a timer that repeats: how many further times passed before this one was told. */
+  get missed() {
+    return Number(this.headers.get("hydra-missed") ?? 0);
+  }
+
   /**
    * The body, read as JSON. A body that is not JSON, or that `accepts` does not accept, is refused with the code
    * `body-does-not-decode`: nothing to catch.

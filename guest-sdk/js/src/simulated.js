@@ -92,11 +92,13 @@ export class TimerChange {
    * @param {string} name
    * @param {import("./context.js").Schedule | undefined} when
    * @param {Uint8Array} body
+   * @param {"fire-once" | "skip"} missed
    */
-  constructor(name, when, body) {
+  constructor(name, when, body, missed) {
     this.name = name;
     this.when = when;
     this.body = body;
+    this.missed = missed;
   }
 }
 
@@ -181,13 +183,13 @@ export class SimulatedHost {
   }
 
   /** @type {Host["setTimer"]} */
-  setTimer(name, when, body) {
-    this.timers.push(new TimerChange(name, when, body));
+  setTimer(name, when, body, missed) {
+    this.timers.push(new TimerChange(name, when, body, missed));
   }
 
   /** @type {Host["cancelTimer"]} */
   cancelTimer(name) {
-    this.timers.push(new TimerChange(name, undefined, new Uint8Array()));
+    this.timers.push(new TimerChange(name, undefined, new Uint8Array(), "fire-once"));
   }
 
   /**

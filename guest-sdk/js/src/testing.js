@@ -204,9 +204,13 @@ export class Harness {
   fire(name) {
     const timer = this.timers.get(name);
     if (!timer) throw new Error(`no timer ${name} is set: ${[...this.timers.keys()].join(", ") || "none is"}`);
-    if ("everyMs" in timer.when) timer.dueMs = (timer.dueMs ?? this.nowMs) + timer.when.everyMs;
-    else if (!("cron" in timer.when)) this.timers.delete(name);
-    return this.deliver({ subject: `timer:${name}`, body: timer.body });
+    let missed = 0;
+    if ("everyMs" in timer.when) {
+      const dueMs = timer.dueMs ?? this.nowMs;
+      missed = Math.max(0, Math.floor((this.nowMs - dueMs) / timer.when.everyMs));
+      timer.dueMs = dueMs + timer.when.everyMs * (missed + 1);
+    } else if (!("cron" in timer.when)) this.timers.delete(name);
+    return this.deliver({ subject: `timer:${name}`, body: timer.body, headers: { "hydra-missed": String(missed) } });
   }
 
   /**

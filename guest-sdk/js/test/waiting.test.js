@@ -19,8 +19,9 @@ class Clerk extends Actor {
 
   /** @type {Actor<any>["handle"]} */
   handle(ctx, msg) {
-    if (msg.subject.startsWith("timer:")) {
-      this.state.ticks.push(`${msg.subject.slice(6)}@${ctx.nowMs - 1_700_000_000_000}=${msg.text()}`);
+    if (msg.timer !== undefined) {
+      const missed = msg.missed === 0 ? "" : `+${msg.missed}`;
+      this.state.ticks.push(`${msg.timer}@${ctx.nowMs - 1_700_000_000_000}=${msg.text()}${missed}`);
       return done();
     }
     if (msg.answer) {
@@ -41,7 +42,7 @@ class Clerk extends Actor {
         ctx.setTimer("once", { afterMs: 500 }, "o");
         ctx.setTimer("often", { everyMs: 1000 }, "e");
         ctx.setTimer("at", { atMs: 1_700_000_000_700 });
-        ctx.setTimer("nightly", { cron: "0 3 * * *", zone: "Europe/Berlin" });
+        ctx.setTimer("nightly", { cron: "0 3 * * *", zone: "Europe/Berlin" }, undefined, { missed: "skip" });
         ctx.setTimer("never", { afterMs: 1 });
         ctx.cancelTimer("never");
         return done();
@@ -93,13 +94,17 @@ test("what a failed turn asked for does not wait", () => {
 test("timers fire in order, at their time, with their body", () => {
   const harness = clerk();
   const turn = harness.send("remind");
-  assert.equal(turn.timers.length, 6);
+  assert.deepEqual(turn.timers.map(({ missed }) => missed).slice(2, 4), ["fire-once", "skip"]);
   assert.deepEqual([...harness.timers.keys()], ["once", "often", "at", "nightly"]);
   assert.equal(harness.advance(2100).length, 4);
   assert.deepEqual(harness.send("ticks").reply(), ['once@500="o"', "at@700=", 'often@1000="e"', 'often@2000="e"']);
   assert.deepEqual([...harness.timers.keys()], ["often", "nightly"]);
   harness.fire("nightly");
   assert.equal(harness.state?.ticks.at(-1), "nightly@2100=");
+  harness.nowMs += 3000;
+  harness.fire("often");
+  assert.equal(harness.state?.ticks.at(-1), 'often@5100="e"+2');
+  assert.equal(harness.advance(900).length, 1);
   assert.throws(() => harness.fire("once"), /no timer once is set: often, nightly/);
 });
 

@@ -27,6 +27,13 @@ export type RequestOptions = {
     headers?: import("./headers.js").HeadersLike;
     priority?: "normal" | "high" | "low";
 };
+export type TimerOptions = {
+    /**
+     * what becomes of times that nobody could tell of, because no host ran or the actor
+     * was suspended: one message for all of them, whose `missed` counts the further ones; or none
+     */
+    missed?: "fire-once" | "skip";
+};
 export type Schedule = {
     atMs: number;
 } | {
@@ -51,7 +58,12 @@ export type Schedule = {
  * @property {"normal" | "high" | "low"} [priority]
  */
 /**
- * When a timer fires. `cron`: 5 or 6 fields, and an IANA time zone. `everyMs`: 1,000 at least.
+ * @typedef {object} TimerOptions
+ * @property {"fire-once" | "skip"} [missed] what becomes of times that nobody could tell of, because no host ran or the actor
+ *   was suspended: one message for all of them, whose `missed` counts the further ones; or none
+ */
+/**
+ * When a timer fires. `cron`: 5 fields, or 6 with the second in front, and an IANA time zone. `everyMs`: 1,000 at least.
  * @typedef {{ atMs: number } | { afterMs: number } | { everyMs: number } | { cron: string, zone: string }} Schedule
  */
 /** One turn's view of the host. */
@@ -108,8 +120,9 @@ export declare class Context {
      * @param {string} name
      * @param {Schedule} when
      * @param {unknown} [value] the body of that message
+     * @param {TimerOptions} [options]
      */
-    setTimer(name: string, when: Schedule, value?: unknown): void;
+    setTimer(name: string, when: Schedule, value?: unknown, { missed }?: TimerOptions): void;
     /**
      * Cancels a timer; one that is not set is no mistake.
      * @param {string} name

@@ -21,7 +21,7 @@ export type Host = {
     send: (to: import("./actor-id.js").ActorId, subject: string, body: Uint8Array, options: DeliveryOptions) => void;
     request: (to: import("./actor-id.js").ActorId, subject: string, body: Uint8Array, timeoutMs: number, memo: Uint8Array, options: DeliveryOptions) => string;
     answer: (replyToken: string, headers: import("./outcome.js").Pair[], body: Uint8Array) => void;
-    setTimer: (name: string, when: import("./context.js").Schedule, body: Uint8Array) => void;
+    setTimer: (name: string, when: import("./context.js").Schedule, body: Uint8Array, missed: "fire-once" | "skip") => void;
     cancelTimer: (name: string) => void;
 };
 /**
@@ -43,7 +43,8 @@ export type Host = {
  * @property {(to: import("./actor-id.js").ActorId, subject: string, body: Uint8Array, timeoutMs: number,
  *   memo: Uint8Array, options: DeliveryOptions) => string} request
  * @property {(replyToken: string, headers: import("./outcome.js").Pair[], body: Uint8Array) => void} answer
- * @property {(name: string, when: import("./context.js").Schedule, body: Uint8Array) => void} setTimer
+ * @property {(name: string, when: import("./context.js").Schedule, body: Uint8Array,
+ *   missed: "fire-once" | "skip") => void} setTimer
  * @property {(name: string) => void} cancelTimer
  */
 export {};

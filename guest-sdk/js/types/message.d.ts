@@ -70,6 +70,10 @@ export declare class Message {
     answer: Answer | undefined;
     /** @param {MessageParts} parts */
     constructor(parts: MessageParts);
+    /** The name of the timer that fired; undefined: this is another message. */
+    get timer(): string | undefined;
+    /** Of a timer that repeats: how many further times passed before this one was told. */
+    get missed(): number;
     /**
      * The body, read as JSON. A body that is not JSON, or that `accepts` does not accept, is refused with the code
      * `body-does-not-decode`: nothing to catch.

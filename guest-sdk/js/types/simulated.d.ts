@@ -86,12 +86,14 @@ export declare class TimerChange {
     name: string;
     when: import("./context.js").Schedule | undefined;
     body: Uint8Array<ArrayBufferLike>;
+    missed: "fire-once" | "skip";
     /**
      * @param {string} name
      * @param {import("./context.js").Schedule | undefined} when
      * @param {Uint8Array} body
+     * @param {"fire-once" | "skip"} missed
      */
-    constructor(name: string, when: import("./context.js").Schedule | undefined, body: Uint8Array);
+    constructor(name: string, when: import("./context.js").Schedule | undefined, body: Uint8Array, missed: "fire-once" | "skip");
 }
 export type Host = import("./host.js").Host;
 /**
@@ -137,7 +139,7 @@ export declare class SimulatedHost implements Host {
     /** @type {Host["answer"]} */
     answer(replyToken: string, headers: import("./outcome.js").Pair[], body: Uint8Array<ArrayBufferLike>): void;
     /** @type {Host["setTimer"]} */
-    setTimer(name: string, when: import("./context.js").Schedule, body: Uint8Array<ArrayBufferLike>): void;
+    setTimer(name: string, when: import("./context.js").Schedule, body: Uint8Array<ArrayBufferLike>, missed: "fire-once" | "skip"): void;
     /** @type {Host["cancelTimer"]} */
     cancelTimer(name: string): void;
     /**

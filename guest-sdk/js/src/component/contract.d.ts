@@ -63,7 +63,7 @@ declare module "hydra:actor/messaging@0.1.0" {
 
 declare module "hydra:actor/timers@0.1.0" {
   const timers: {
-    set(name: string, when: WitSchedule, body: Uint8Array): void;
+    set(name: string, when: WitSchedule, body: Uint8Array, missed: "fire-once" | "skip"): void;
     cancel(name: string): void;
   };
   export default timers;

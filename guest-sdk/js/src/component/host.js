@@ -28,7 +28,7 @@ export const host = {
   answer: (replyToken, headers, body) => {
     messaging.answer(replyToken.toWellFormed(), { headers: wellFormedPairs(headers), body });
   },
-  setTimer: (name, when, body) => timers.set(name.toWellFormed(), schedule(when), body),
+  setTimer: (name, when, body, missed) => timers.set(name.toWellFormed(), schedule(when), body, missed),
   cancelTimer: (name) => timers.cancel(name.toWellFormed()),
 };
 
