@@ -319,10 +319,12 @@ impl Activation {
     ) -> Result<bool, Stop> {
         let records = &self.bucket.context.records;
         let (turns, last, was_parked) = (draft.turns(), draft.record.handled(), loaded.record.parked.is_some());
+        let mut is_queue_done = false;
         if !draft.is_empty() {
             match commit::commit(&self.bucket, &self.actor, loaded, draft).await? {
                 Committed::Done(Some(loaded)) => {
                     self.remember_tombstone(&loaded);
+                    is_queue_done = loaded.record.parked.is_some_and(|parked| parked.count == 0);
                     if was_parked && loaded.record.parked.is_none() {
                         self.bucket.mailboxes().unpark(&self.actor);
                     }
@@ -348,7 +350,8 @@ impl Activation {
         }
         let from_log = handled.iter().filter(|waiting| waiting.parked.is_none());
         self.bucket.done(from_log.map(|waiting| waiting.delivery.seq));
-        if let Some(last) = handled.iter().filter_map(|waiting| waiting.parked).max() {
+        // The last ones stay until the record is not parked any more: they lead the next owner here, should it come to that.
+        if let Some(last) = handled.iter().filter_map(|waiting| waiting.parked).max().filter(|_| !is_queue_done) {
             parking::trim(&self.bucket, &self.actor, last).await?;
         }
         Ok(true)
