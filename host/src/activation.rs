@@ -126,6 +126,7 @@ impl Activation {
             Ok(loaded) => Ok(wake::tell(bucket, actor, &loaded.record).await?),
             Err(stop) => {
                 bucket.alarms().give_up(actor);
+                bucket.set_earlier.notify_one();
                 Err(stop)
             }
         }

@@ -268,3 +268,32 @@ async fn what_an_earlier_owner_parks_after_a_claim_is_handled_by_the_next() {
     let record = rig.record(&to).await;
     assert_eq!((record.parked, record.state.as_deref()), (None, Some(&b"1 "[..])));
 }
+
+/// Nobody sends it anything any more, so the next owner has to find it by itself.
+#[tokio::test(start_paused = true)]
+async fn an_actor_whose_host_dies_while_its_queue_ends_does_not_stay_parked() {
+    for calls in 1..40 {
+        let is_held = Arc::new(AtomicBool::new(true));
+        let mut rig = Rig::new().with("list", held(is_held.clone())).with("counter", counter());
+        let (store, to) = (rig.backend.clone(), actor("list/a"));
+        let faults = Faults::new(store, 1, None);
+        let links = [1, 2].map(|name| Link::new(&faults, name, 0));
+        rig.backend = links[0].backend();
+        let (first, _) = rig.start().await;
+        pass(LONG).await;
+        first.client().send(request("list/a", "hold", "1")).await.unwrap();
+        while rig.record(&to).await.parked.is_none() {
+            pass(Duration::from_millis(50)).await;
+        }
+        is_held.store(false, Ordering::Relaxed);
+        links[0].die_in(calls);
+        pass(LONG).await;
+        links[0].die();
+        first.kill();
+        rig.backend = links[1].backend();
+        let (_second, _) = rig.start().await;
+        pass(LONG * 2).await;
+        let record = rig.record(&to).await;
+        assert_eq!((record.parked, record.state.as_deref()), (None, Some(&b"1 "[..])), "after {calls} calls");
+    }
+}

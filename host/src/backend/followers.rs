@@ -23,10 +23,15 @@ struct Follower {
     notices: mpsc::Sender<Notice>,
 }
 
+/// Whether a channel begins with these words. All do with none.
+pub(super) fn is_below(prefix: &str, channel: &str) -> bool {
+    let begins = |rest: &str| prefix.is_empty() || rest.is_empty() || rest.starts_with('.');
+    channel.strip_prefix(prefix).is_some_and(begins)
+}
+
 impl Follower {
     fn follows(&self, channel: &str) -> bool {
-        let begins = |rest: &str| self.prefix.is_empty() || rest.is_empty() || rest.starts_with('.');
-        channel.strip_prefix(self.prefix.as_str()).is_some_and(begins)
+        is_below(&self.prefix, channel)
     }
 
     fn tell(&self, notice: Notice) {

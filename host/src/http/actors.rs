@@ -6,10 +6,9 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::header::ALLOW;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 
 use super::ask::{raw, response};
-use super::input::{self, Parameters, Segments};
+use super::input::{self, Page, Parameters, Segments, Wait};
 use super::problem::{BAD_REQUEST, METHOD_NOT_ALLOWED, NO_STATE, Problem, UNKNOWN_ACTOR};
 use super::routes::{Host, Shared};
 use super::view::{Actor, ActorStatus, Actors};
@@ -18,22 +17,6 @@ use crate::id::{ActorId, Kind};
 use crate::message::Answer;
 use crate::operation;
 use crate::record::{self, Record, Status};
-
-/// The query of a list.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Page {
-    kind: Option<String>,
-    after: Option<String>,
-    limit: Option<usize>,
-}
-
-/// The query of everything that waits.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Wait {
-    timeout: Option<String>,
-}
 
 type Named = Segments<(String, String)>;
 

@@ -9,6 +9,7 @@ use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use bytes::BytesMut;
 use futures_util::StreamExt;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::problem::{BAD_NAME, BAD_REQUEST, Problem, SLOW_REQUEST};
@@ -28,6 +29,22 @@ const PAGE_DEFAULT: usize = 100;
 /// Answers are awaited so long unless the caller says otherwise.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 const TIMEOUT_MAX: Duration = Duration::from_secs(300);
+
+/// The query of a list of actors.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Page {
+    pub(super) kind: Option<String>,
+    pub(super) after: Option<String>,
+    pub(super) limit: Option<usize>,
+}
+
+/// The query of everything that waits.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wait {
+    pub(super) timeout: Option<String>,
+}
 
 /// What a body is, how large it may be, and where that is set.
 pub(super) struct Bound {

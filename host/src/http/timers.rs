@@ -5,10 +5,9 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use serde::Deserialize;
 
 use super::ask::response;
-use super::input::{self, Parameters, Segments};
+use super::input::{self, Page, Parameters, Segments, Wait};
 use super::problem::{BAD_REQUEST, Problem, UNKNOWN_TIMER};
 use super::routes::{Host, Shared};
 use super::view::{Timer, Timers, TimersOf};
@@ -18,22 +17,6 @@ use crate::message::Answer;
 use crate::operation;
 use crate::record::{self, Record};
 use crate::wake::{self, MARKER};
-
-/// The query of a list.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Page {
-    kind: Option<String>,
-    after: Option<String>,
-    limit: Option<usize>,
-}
-
-/// The query of everything that waits.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Wait {
-    timeout: Option<String>,
-}
 
 /// A page of actors' timers.
 pub(super) async fn list(State(shared): Host, Parameters(page): Parameters<Page>) -> Result<Json<Timers>, Problem> {

@@ -11,6 +11,7 @@ use futures_util::StreamExt as _;
 use tokio::time::Instant;
 
 use super::session::Session;
+use crate::backend::followers::is_below;
 use crate::guard::lock;
 
 /// How often a follower says that it is still there.
@@ -36,11 +37,7 @@ impl Interest {
 
     /// Whether anybody follows this channel.
     pub(super) fn covers(&self, channel: &str) -> bool {
-        let is_above = |prefix: &str| {
-            let rest = channel.strip_prefix(prefix);
-            rest.is_some_and(|rest| prefix.is_empty() || rest.is_empty() || rest.starts_with('.'))
-        };
-        lock(&self.0).iter().any(|(prefix, heard)| heard.elapsed() < SILENT_MAX && is_above(prefix))
+        lock(&self.0).iter().any(|(prefix, heard)| heard.elapsed() < SILENT_MAX && is_below(prefix, channel))
     }
 }
 
