@@ -133,6 +133,10 @@ bench *flags: samples
     cargo build --release -p hydra
     tests/bench.sh "$@"
 
+# Measure what each language costs an actor: build, compile, messages, memory (release build; takes minutes)
+bench-languages: samples-all
+    PATH="{{ tools }}/bin:$PATH" cargo bench -p hydra --bench languages
+
 # Measure on NATS: the raw log, the bare protocol and Hydra, latencies, a backlog (release build; takes minutes)
 bench-nats *flags: setup
     cargo bench -p hydra --bench nats -- "$@"

@@ -5,62 +5,21 @@
 //! the engine. No store takes part. Time per message: at 8 messages divide by 8, criterion's `thrpt` does.
 #![allow(clippy::expect_used, missing_docs, reason = "a benchmark that cannot be set up says so and stops")]
 
-use std::hint::black_box;
-use std::sync::Arc;
-use std::time::Duration;
+#[path = "support/closure.rs"]
+mod closure;
 
-use async_trait::async_trait;
+use std::hint::black_box;
+
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use hydra::digest::Digest;
-use hydra::effects::{Effects, Fault, Outcome, Payload, StateChange};
-use hydra::id::ActorId;
-use hydra::manifest::Manifest;
 use hydra::message::{Headers, Message};
-use hydra::wasm::{Handled, Handler, Input, Instance};
+use hydra::wasm::{Handler, Input};
 use hydra_tests::guest::Guest;
 use hydra_tests::turns::{input, load, message, state_after};
 use tokio::runtime::Runtime;
 
 /// Messages of one activation.
 const MESSAGES: [u64; 2] = [1, 8];
-
-/// The closure's turn: the guest's, in Rust.
-struct Native(Manifest);
-
-struct NativeInstance;
-
-#[async_trait]
-impl Handler for Native {
-    fn version(&self) -> Digest {
-        Digest::of(b"native")
-    }
-
-    fn manifest(&self) -> &Manifest {
-        &self.0
-    }
-
-    async fn instance(&self, _: &ActorId) -> Result<Box<dyn Instance>, Fault> {
-        Ok(Box::new(NativeInstance))
-    }
-}
-
-#[async_trait]
-impl Instance for NativeInstance {
-    async fn handle(&mut self, input: Input<'_>) -> Handled {
-        let before = input.state.as_deref().and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes);
-        let state = Bytes::copy_from_slice(&(before + 1).to_le_bytes());
-        let reply = Payload { headers: Headers::default(), body: state.clone() };
-        Handled {
-            result: Ok(Outcome::Reply(reply)),
-            effects: Effects { state: StateChange::Set(state), ..Effects::default() },
-            logs: Vec::new(),
-            log_lines_dropped: 0,
-            cpu: Duration::ZERO,
-            reusable: true,
-        }
-    }
-}
 
 /// One activation: a fresh instance, and messages one after the other, each over the state that the last one left.
 async fn activation(handler: &dyn Handler, message: &Message, messages: u64) -> Option<Bytes> {
@@ -120,7 +79,7 @@ fn runtime() -> Runtime {
 fn turns(criterion: &mut Criterion) {
     let runtime = runtime();
     let component = runtime.block_on(load(Guest::counter().build(), ""));
-    let native: Arc<dyn Handler> = Arc::new(Native(Manifest::default()));
+    let native = closure::handler();
     let bare = Bare::new();
     let headers = [("content-type", "application/json"), ("x-tenant", "example")];
     let headers = headers.map(|(name, value)| (name.into(), value.into())).to_vec();
