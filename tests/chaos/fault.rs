@@ -21,6 +21,8 @@ const LONG_SILENCE: Duration = Duration::from_secs(7);
 const DELAY: Duration = Duration::from_millis(50);
 /// Most claims that a start makes: one for each bucket, of which there are half as many as usual, to spare the machine.
 pub(crate) const BUCKETS: u64 = 8;
+/// Which time a step that comes every few seconds is at most waited for.
+const LATE_MAX: u64 = 4;
 
 /// What happens to hosts, their server, or the way between.
 #[derive(Debug, Clone, Copy)]
@@ -128,6 +130,7 @@ pub(crate) fn crashes(step: Step, count: u64, random: &mut Rng) -> Vec<Fault> {
         (_, Step::ClaimWritten | Step::InboxOpened | Step::ClaimReadAgain | Step::InboxSettled) => {
             random.u64(2..=BUCKETS)
         }
+        (_, step) if is_late(&step) => random.u64(2..=LATE_MAX),
         _ => random.u64(2..=40),
     };
     (0..count).map(|which| Fault::CrashAt { step, nth: nth(which, random) }).collect()
@@ -143,8 +146,11 @@ pub(crate) const TRIMMING: [&[Step]; 2] = [&[Step::BeforeTrim], &[Step::Trimmed]
 /// Steps that a host comes to only for actors with timers: this load has none, the simulation has.
 const OF_TIMERS: [Step; 3] = [Step::TimerMarked, Step::BeforeTick, Step::TickStored];
 
+fn is_late(step: &Step) -> bool {
+    PARKING.iter().chain(&TRIMMING).any(|late| late.contains(step))
+}
+
 /// Steps that a host comes to at once, whatever it does.
 pub(crate) fn soon() -> impl Iterator<Item = Step> {
-    let is_late = |step: &Step| PARKING.iter().chain(&TRIMMING).any(|late| late.contains(step));
     Step::ALL.iter().copied().filter(move |step| !is_late(step) && !OF_TIMERS.contains(step))
 }
