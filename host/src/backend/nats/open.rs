@@ -69,8 +69,9 @@ pub async fn open_with_window(
     let is_replicated = config.replicas > 1;
     let buckets = store.buckets;
     let incarnation = 1;
+    let domain = config.domain.clone();
     let mut session =
-        Session { client, jetstream, publisher, names, buckets, incarnation, is_replicated, tasks, ended };
+        Session { client, jetstream, domain, publisher, names, buckets, incarnation, is_replicated, tasks, ended };
     let registry = Rows::new(&session, TableName::Registry).await?;
     let map = map::take(&registry, &session.names, store.buckets).await?;
     (session.buckets, session.incarnation) = (map.buckets, map.incarnation);

@@ -17,7 +17,7 @@ use super::api::must_know;
 use super::error::unanswered;
 use super::history::History;
 use super::listing::{Collected, Listing};
-use super::names::TableName;
+use super::names::{Names, TableName};
 use super::provision::MARKERS_KEPT;
 use super::publisher::{Outgoing, PublishError};
 use super::session::Session;
@@ -107,7 +107,11 @@ impl Rows {
             if let Some(sequence) = expected {
                 headers::append(&mut headers, EXPECTED, &sequence.to_string());
             }
-            let outgoing = Outgoing { subject: self.subject(key), headers, body: body.clone() };
+            let outgoing = Outgoing {
+                subject: Names::to_row(self.session.domain.as_deref(), self.subject(key)),
+                headers,
+                body: body.clone(),
+            };
             match self.session.publisher.publish(outgoing).await {
                 Ok(ack) => return Ok(Put::Written(Revision(ack.seq))),
                 Err(PublishError::NotExpected) if expect == Expect::Absent => {
