@@ -3,7 +3,7 @@
 //! Never reads or writes an actor's record.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -264,7 +264,11 @@ impl Inner {
         let now = self.backend.log.now()?;
         let new: Vec<_> = messages.into_iter().map(|message| NewMessage::to_inbox(message, Some(now))).collect();
         let pace = ExponentialBuilder::new().with_min_delay(REPEAT_AFTER).with_max_times(REPEATS);
-        let append = || async { self.backend.log.append(new.clone()).await.map(drop) };
+        let is_unclear = AtomicBool::new(false);
+        let append = || async {
+            let appended = self.backend.log.append(new.clone()).await;
+            appended.map(drop).map_err(|error| still_unclear(&is_unclear, error))
+        };
         crash::at(Step::BeforeAccept);
         append.retry(pace).when(|error| matches!(error, backend::Error::Unknown { .. })).await?;
         crash::at(Step::Accepted);
@@ -281,6 +285,34 @@ impl Inner {
     }
 }
 
+/// What a caller is told of a try: after one of which nobody knows, a later one that stored nothing settles nothing.
+fn still_unclear(is_unclear: &AtomicBool, error: backend::Error) -> backend::Error {
+    match error {
+        backend::Error::Unknown { .. } => is_unclear.store(true, Ordering::Relaxed),
+        backend::Error::Unavailable { reason } if is_unclear.load(Ordering::Relaxed) => {
+            return backend::Error::Unknown { reason };
+        }
+        _ => {}
+    }
+    error
+}
+
 fn check_size(size: usize, limit: usize) -> Result<(), Error> {
     if size > limit { Err(Error::TooLarge { size, limit }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_went_away_before_it_said_what_it_stored_is_not_told_as_having_stored_nothing() {
+        let (is_unclear, reason) = (AtomicBool::new(false), || "away".to_owned());
+        let told = |error| still_unclear(&is_unclear, error);
+        let away = || backend::Error::Unavailable { reason: reason() };
+        assert!(matches!(told(away()), backend::Error::Unavailable { .. }));
+        assert!(matches!(told(backend::Error::Unknown { reason: reason() }), backend::Error::Unknown { .. }));
+        assert!(matches!(told(away()), backend::Error::Unknown { .. }));
+        assert!(matches!(told(backend::Error::Closed), backend::Error::Closed));
+    }
 }

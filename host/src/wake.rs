@@ -35,7 +35,8 @@ fn prefix(bucket: BucketId) -> String {
     format!("{MARKER}.{:02x}.", bucket.number)
 }
 
-fn key(bucket: BucketId, actor: &ActorId) -> String {
+/// Where an actor's marker is kept.
+pub(crate) fn key(bucket: BucketId, actor: &ActorId) -> String {
     format!("{}{}.{}", prefix(bucket), actor.kind(), actor.escaped_id())
 }
 

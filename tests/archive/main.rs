@@ -9,4 +9,5 @@ mod large;
 mod moving;
 mod refusing;
 mod repeating;
+mod waiting;
 mod world;

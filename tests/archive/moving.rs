@@ -21,7 +21,8 @@ use crate::world::{Contents, WAITING, contents, export, import, keyed, operate, 
 const TOO_LONG: Duration = Duration::from_secs(60);
 /// How often it is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-const END: Duration = Duration::from_secs(10);
+/// How long a host may take to end.
+pub(crate) const END: Duration = Duration::from_secs(10);
 
 /// Runs something with tokio's clock paused.
 fn paused<T>(work: impl Future<Output = T>) -> T {
@@ -29,18 +30,18 @@ fn paused<T>(work: impl Future<Output = T>) -> T {
     runtime.enable_all().start_paused(true).build().unwrap().block_on(work)
 }
 
-fn folder_store(dir: &Path) -> embedded::Embedded {
+pub(crate) fn folder_store(dir: &Path) -> embedded::Embedded {
     let config = config::Store { dir: dir.into(), durability: Durability::Os, buckets: 8, ..config::Store::default() };
     embedded::open(&config).unwrap()
 }
 
-async fn server_store(server: &NatsServer) -> nats::Nats {
+pub(crate) async fn server_store(server: &NatsServer) -> nats::Nats {
     let nats = config::Nats { urls: vec![server.url()], ..config::Nats::default() };
     nats::open(&nats, &config::Store { buckets: 2, ..config::Store::default() }).await.unwrap()
 }
 
 /// Waits for something that must become true.
-async fn until(mut holds: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(mut holds: impl AsyncFnMut() -> bool) {
     let wait = async {
         let mut looks = tokio::time::interval(LOOK_EVERY);
         while !holds().await {

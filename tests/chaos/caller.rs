@@ -20,6 +20,20 @@ const AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// How long one try waits for an outcome.
 const TRY: Duration = Duration::from_secs(2);
 
+/// The problem that says that a message was not stored, and that a client may send it again.
+const NOT_STORED: &str = "urn:hydra:store-unavailable";
+
+/// What a client was told of a message that it sent once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// It is stored.
+    Accepted,
+    /// It is not, and never will be.
+    NotStored,
+    /// It is stored or not.
+    Nothing,
+}
+
 /// How a message ended.
 pub(crate) struct Outcome {
     pub(crate) status: u16,
@@ -102,8 +116,8 @@ impl Caller {
         Ok(())
     }
 
-    /// Sends a message once, without a key. Whether it was accepted; if not, it may be stored or not.
-    pub(crate) async fn send_once(&self, path: &str, body: impl Into<Bytes>) -> bool {
+    /// Sends a message once, without a key.
+    pub(crate) async fn send_once(&self, path: &str, body: impl Into<Bytes>) -> Told {
         let base = loop {
             match self.url(0) {
                 Some(base) => break base,
@@ -112,12 +126,16 @@ impl Caller {
         };
         let answer =
             self.shared.http.post(format!("{base}/v1/actors/{path}?send")).body(body.into()).timeout(TRY).send();
-        let is_accepted = answer.await.is_ok_and(|answer| answer.status() == 202);
-        if !is_accepted {
+        let told = match outcome(answer.await).await {
+            Ok(outcome) if outcome.status == 202 => Told::Accepted,
+            Err(why) if why.contains(NOT_STORED) => Told::NotStored,
+            _ => Told::Nothing,
+        };
+        if told != Told::Accepted {
             self.hosts_change().await;
         }
         self.keep_pace().await;
-        is_accepted
+        told
     }
 
     /// Reads what a host tells; none where there is nothing.

@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use crate::caller::Caller;
+use crate::caller::{Caller, Told};
 use crate::tally::Tally;
 
 /// After this many additions a client deletes its counter, and begins anew.
@@ -88,9 +88,11 @@ impl Common {
     /// Adds until it is stopped.
     pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) -> Result<()> {
         while !stop.is_cancelled() {
-            let is_accepted = self.caller.send_once(&format!("counter/{}/add", self.name), "1").await;
-            let counted = if is_accepted { &self.accepted } else { &self.unknown };
-            counted.fetch_add(1, Ordering::Relaxed);
+            match self.caller.send_once(&format!("counter/{}/add", self.name), "1").await {
+                Told::Accepted => drop(self.accepted.fetch_add(1, Ordering::Relaxed)),
+                Told::Nothing => drop(self.unknown.fetch_add(1, Ordering::Relaxed)),
+                Told::NotStored => {}
+            }
         }
         Ok(())
     }

@@ -11,6 +11,8 @@ use crate::proxy::Way;
 const STARTING: Duration = Duration::from_millis(60);
 /// Longest absence of a server that was killed.
 const AWAY: Duration = Duration::from_millis(500);
+/// In about this time servers that miss a leader choose another.
+const ELECTION: Duration = Duration::from_secs(5);
 /// Longer than a lease of a second; up to twice this is far shorter than the log's duplicate window.
 const HALT: Duration = Duration::from_millis(1_500);
 /// Of a connection.
@@ -37,6 +39,8 @@ pub(crate) enum Fault {
     CrashAt { step: Step, nth: u64 },
     /// `kill -9` of the server, which is away for so long.
     KillServer { away: Duration },
+    /// `kill -9` of one of the servers, which is away for so long.
+    KillOneServer { away: Duration },
     /// `kill -9` of the server and all hosts.
     KillAll { away: Duration },
     /// A host stands still for so long, and goes on.
@@ -64,6 +68,7 @@ impl Fault {
             Self::TakeOver { .. } => "kill -9 of a host, and another takes over".into(),
             Self::CrashAt { step, .. } => format!("crash at {}", step.name()),
             Self::KillServer { .. } => "kill -9 of the server".into(),
+            Self::KillOneServer { .. } => "kill -9 of one of three servers".into(),
             Self::KillAll { .. } => "kill -9 of the server and all hosts".into(),
             Self::Stop { span } if span <= 2 * HALT => "a host stands still for 1.5 to 3 s".into(),
             Self::Stop { span } => format!("a host stands still for {span:?}"),
@@ -100,6 +105,11 @@ pub(crate) fn takeovers(count: u64) -> Vec<Fault> {
 pub(crate) fn outages(count: u64, all: bool, random: &mut Rng) -> Vec<Fault> {
     let outage = |away| if all { Fault::KillAll { away } } else { Fault::KillServer { away } };
     (0..count).map(|_| outage(AWAY.mul_f64(random.f64()))).collect()
+}
+
+/// So many kills of one of several servers: half of them are back before the others have chosen another leader.
+pub(crate) fn losses(count: u64, random: &mut Rng) -> Vec<Fault> {
+    (0..count).map(|_| Fault::KillOneServer { away: 2 * ELECTION.mul_f64(random.f64()) }).collect()
 }
 
 /// So many halts of a host, each longer than its lease.

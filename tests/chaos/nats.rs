@@ -31,6 +31,10 @@ const LONG: Duration = Duration::from_secs(20);
 const LATE: Duration = Duration::from_secs(12);
 /// Of a full server: longer than a lease.
 const FULL: Duration = Duration::from_secs(2);
+/// Worlds with three servers each, beside each other.
+const CLUSTERS: usize = 2;
+/// One in so many kills asked for is one of three servers: it takes the others seconds to choose another leader.
+const LOST_SELDOM: u64 = 8;
 /// One in so many kills asked for is a server that is filled: that takes seconds.
 const FILLED_SELDOM: u64 = 10;
 
@@ -40,13 +44,19 @@ pub(crate) fn hosts(pace: Duration) -> Setup {
 }
 
 fn on_server(server: &'static str, pace: Duration) -> Setup {
-    Setup { settings: SETTINGS.into(), on_nats: Some(Nats { hosts: 2, server, window: None }), pace }
+    Setup { settings: SETTINGS.into(), on_nats: Some(Nats { hosts: 2, server, is_cluster: false, window: None }), pace }
 }
 
 /// Two hosts whose messages come again behind the duplicate window.
 fn forgetful_hosts() -> Setup {
-    let nats = Nats { hosts: 2, server: SERVERS[0], window: Some(WINDOW) };
+    let nats = Nats { hosts: 2, server: SERVERS[0], is_cluster: false, window: Some(WINDOW) };
     Setup { settings: SETTINGS.into(), on_nats: Some(nats), pace: SLOW }
+}
+
+/// Two hosts on three servers that keep copies; none of them syncs.
+fn on_cluster() -> Setup {
+    let nats = Nats { hosts: 2, server: SERVERS[1], is_cluster: true, window: None };
+    Setup { settings: SETTINGS.into(), on_nats: Some(nats), pace: PACE }
 }
 
 async fn beside_each_other(test: &str, faults: impl Fn(u64, &mut Rng) -> Vec<Fault>) -> Result<()> {
@@ -69,6 +79,14 @@ async fn what_a_killed_host_leaves_behind_is_taken_over_and_back() -> Result<()>
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_of_the_server_lose_and_double_nothing() -> Result<()> {
     beside_each_other("kills_of_the_server", |count, random| fault::outages(count, false, random)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_of_one_of_three_servers_lose_and_double_nothing() -> Result<()> {
+    let (asked, mut random) = (Asked::of_environment(), Asked::of_environment().random());
+    let share = asked.kills.div_ceil(LOST_SELDOM * CLUSTERS as u64);
+    let losses = |_| (on_cluster(), vec![fault::losses(share, &mut random)]);
+    asked.run("kills_of_one_of_three_servers", (0..CLUSTERS).map(losses).collect()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

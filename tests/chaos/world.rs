@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use async_nats::jetstream::{self, stream};
 use fastrand::Rng;
+use hydra_tests::cluster::NatsCluster;
 use hydra_tests::host::sample;
 use hydra_tests::nats::NatsServer;
 use tempfile::TempDir;
@@ -39,12 +40,13 @@ pub(crate) struct Setup {
     pub(crate) pace: Duration,
 }
 
-/// Hosts on one server.
+/// Hosts on one server, or on three that keep copies.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Nats {
     pub(crate) hosts: usize,
-    /// The server's configuration.
+    /// The servers' configuration.
     pub(crate) server: &'static str,
+    pub(crate) is_cluster: bool,
     /// The duplicate window of the buckets' streams, if not as hosts make them.
     pub(crate) window: Option<Duration>,
 }
@@ -52,8 +54,8 @@ pub(crate) struct Nats {
 /// Hosts, their store, and their clients.
 pub(crate) struct World {
     hosts: Vec<Machine>,
-    server: Option<NatsServer>,
-    /// Each host's way to the server.
+    servers: Vec<NatsServer>,
+    /// Each host's way to the server; none to servers in a cluster.
     proxies: Vec<Proxy>,
     urls: watch::Sender<Vec<String>>,
     random: Rng,
@@ -73,23 +75,29 @@ impl World {
         let Setup { settings, on_nats, pace } = setup;
         let settings = format!("sandbox.cache_dir = {COMPILED:?}\nstore.buckets = {BUCKETS}\n{settings}");
         let folder = tempfile::tempdir()?;
-        let (mut hosts, mut proxies, mut server) = (Vec::new(), Vec::new(), None);
+        let (mut hosts, mut proxies, mut servers) = (Vec::new(), Vec::new(), Vec::new());
         match on_nats {
             None => hosts.push(Machine::new(folder.path().join("host"), &settings)?),
             Some(nats) => {
-                let started = block_in_place(|| NatsServer::start_with(nats.server))?;
+                servers = start_servers(nats).await?;
                 for number in 0..nats.hosts {
-                    let proxy = Proxy::to(started.port()).await?;
-                    let more = format!("node.name = \"host-{number}\"\nnats.urls = [{:?}]\n", proxy.url());
+                    let way = if nats.is_cluster {
+                        let urls: Vec<String> = servers.iter().map(NatsServer::url).collect();
+                        format!("nats.urls = {urls:?}\nnats.replicas = {}\n", urls.len())
+                    } else {
+                        let port = servers.first().map(NatsServer::port).context("a server")?;
+                        let proxy = Proxy::to(port).await?;
+                        let way = format!("nats.urls = [{:?}]\n", proxy.url());
+                        proxies.push(proxy);
+                        way
+                    };
                     let place = folder.path().join(format!("host-{number}"));
-                    hosts.push(Machine::new(place, &format!("{more}{settings}"))?);
-                    proxies.push(proxy);
+                    hosts.push(Machine::new(place, &format!("node.name = \"host-{number}\"\n{way}{settings}"))?);
                 }
-                server = Some(started);
             }
         }
         hosts.iter_mut().try_for_each(Machine::start)?;
-        if let (Some(Nats { window: Some(window), .. }), Some(server)) = (on_nats, &server) {
+        if let (Some(Nats { window: Some(window), .. }), Some(server)) = (on_nats, servers.first()) {
             set_window(&server.url(), *window).await?;
         }
         let journal = folder.path().join("journal.wasm");
@@ -100,7 +108,7 @@ impl World {
         let (urls, served) = watch::channel(hosts.iter().filter_map(Machine::url).map(Into::into).collect());
         let load = Load::new(Caller::new(served, *pace)?).await?;
         let (random, report) = (Rng::with_seed(seed), Report::default());
-        Ok(Self { hosts, server, proxies, urls, random, load, progress, report, _folder: folder })
+        Ok(Self { hosts, servers, proxies, urls, random, load, progress, report, _folder: folder })
     }
 
     /// Lets clients work while one fault follows the other; at the end, all must be as promised.
@@ -167,6 +175,12 @@ impl World {
                 wait(away).await;
                 self.restart_server()?;
             }
+            Fault::KillOneServer { away } => {
+                let which = self.random.usize(..self.servers.len());
+                self.servers[which].kill()?;
+                began = wait(away).await;
+                block_in_place(|| self.servers[which].restart())?;
+            }
             Fault::KillAll { away } => {
                 self.server()?.kill()?;
                 self.hosts.iter_mut().try_for_each(Machine::kill)?;
@@ -222,13 +236,20 @@ impl World {
     }
 
     fn server(&mut self) -> Result<&mut NatsServer> {
-        self.server.as_mut().context("a world on NATS")
+        self.servers.first_mut().context("a world on NATS")
     }
 
     fn restart_server(&mut self) -> Result<()> {
         let server = self.server()?;
         block_in_place(|| server.restart())
     }
+}
+
+async fn start_servers(nats: &Nats) -> Result<Vec<NatsServer>> {
+    if nats.is_cluster {
+        return Ok(NatsCluster::start_with(nats.server).await?.servers);
+    }
+    Ok(vec![block_in_place(|| NatsServer::start_with(nats.server))?])
 }
 
 /// Does it to all connections of one host. Since when all is right again.

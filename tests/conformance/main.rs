@@ -52,6 +52,20 @@ macro_rules! laws {
     };
 }
 
+/// Runs some of them against three servers that keep copies, which takes longer.
+macro_rules! replicated_laws {
+    ($($area:ident: $($law:ident)+;)+) => {
+        mod nats_replicated {
+            $(mod $area {
+                $(#[tokio::test]
+                async fn $law() {
+                    crate::$area::$law(&mut crate::world::World::replicated().await).await;
+                })+
+            })+
+        }
+    };
+}
+
 laws! {
     log:
         an_id_is_stored_once_within_the_window
@@ -116,4 +130,20 @@ laws! {
     notices:
         whoever_follows_hears_from_now_on
         nobody_following_is_noticed;
+}
+
+// What copies on several servers make harder. All laws are run so with HYDRA_CONFORMANCE_REPLICAS=3.
+replicated_laws! {
+    log:
+        an_id_is_stored_once_within_one_call
+        messages_of_one_call_keep_their_order
+        reading_sees_what_was_stored_before;
+    inbox:
+        messages_come_in_order_and_once
+        unacknowledged_messages_come_again_after_a_reopening;
+    table:
+        of_two_writes_with_one_expectation_one_is_written
+        many_racing_writers_lose_no_step
+        own_writes_are_seen
+        headers_and_empty_values_survive;
 }

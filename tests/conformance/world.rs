@@ -1,7 +1,8 @@
 //! A store of one kind, and its time. Laws get one each; they reopen it and let time pass without sleeping.
 
 use std::future::{Future, pending};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,8 +14,10 @@ use hydra::config::{self, Durability, Store};
 use hydra::id::{ActorId, Epoch, Kind, Seq};
 use hydra::message::Headers;
 use hydra::names::MessageId;
+use hydra_tests::cluster::{NatsCluster, SERVERS};
 use hydra_tests::nats::NatsServer;
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 
 /// Buckets of every store here.
 pub(crate) const BUCKETS: u16 = 4;
@@ -26,6 +29,13 @@ const WINDOW: Duration = Duration::from_secs(2);
 const LATENESS: Duration = Duration::from_millis(600);
 /// After so long something that must happen did not.
 const TOO_LONG: Duration = Duration::from_secs(20);
+
+/// With 3 all laws of NATS are run on servers that keep three copies.
+const REPLICAS: &str = "HYDRA_CONFORMANCE_REPLICAS";
+/// Servers in a cluster are shared by the laws that run at the same time: each has a system of its own there.
+static CLUSTER: Mutex<Weak<NatsCluster>> = Mutex::const_new(Weak::new());
+/// Systems that were begun there.
+static SYSTEMS: AtomicU32 = AtomicU32::new(0);
 
 /// One store.
 pub(crate) struct World {
@@ -46,9 +56,15 @@ enum Place {
     Nats {
         store: Option<Box<Nats>>,
         settings: Box<(config::Nats, Store)>,
-        /// Killed at the end.
-        _server: Box<NatsServer>,
+        _servers: Servers,
     },
+}
+
+/// Killed at the end.
+#[expect(dead_code, reason = "only held")]
+enum Servers {
+    One(Box<NatsServer>),
+    Cluster(Arc<NatsCluster>),
 }
 
 impl World {
@@ -66,13 +82,34 @@ impl World {
         Self { place: Place::Embedded { store, clock, config, _dir: dir } }
     }
 
-    /// On a server of its own.
+    /// On a server of its own; or on three, if the environment wants that.
     pub(crate) async fn nats() -> Self {
+        if std::env::var_os(REPLICAS).is_some_and(|wanted| wanted == "3") {
+            return Self::replicated().await;
+        }
         let server = NatsServer::start().unwrap();
         let nats = config::Nats { urls: vec![server.url()], ..config::Nats::default() };
+        Self::on(nats, Servers::One(Box::new(server))).await
+    }
+
+    /// On three servers, each of which has a copy of everything.
+    pub(crate) async fn replicated() -> Self {
+        let mut shared = CLUSTER.lock().await;
+        let cluster = match shared.upgrade() {
+            Some(cluster) => cluster,
+            None => Arc::new(NatsCluster::start().await.unwrap()),
+        };
+        *shared = Arc::downgrade(&cluster);
+        drop(shared);
+        let system = format!("law{}", SYSTEMS.fetch_add(1, Ordering::Relaxed));
+        let nats = config::Nats { urls: cluster.urls(), system, replicas: SERVERS, ..config::Nats::default() };
+        Self::on(nats, Servers::Cluster(cluster)).await
+    }
+
+    async fn on(nats: config::Nats, servers: Servers) -> Self {
         let settings = Box::new((nats, Store { buckets: BUCKETS, ..Store::default() }));
         let store = Some(Box::new(nats::open_with_window(&settings.0, &settings.1, WINDOW).await.unwrap()));
-        Self { place: Place::Nats { store, settings, _server: Box::new(server) } }
+        Self { place: Place::Nats { store, settings, _servers: servers } }
     }
 
     /// The store.
@@ -92,7 +129,7 @@ impl World {
                 store.take().unwrap().close();
                 *store = Some(open_with_clock(config, Arc::clone(clock)).unwrap());
             }
-            Place::Nats { store, settings, _server: _ } => {
+            Place::Nats { store, settings, _servers: _ } => {
                 store.take().unwrap().close().await;
                 *store = Some(Box::new(nats::open_with_window(&settings.0, &settings.1, WINDOW).await.unwrap()));
             }

@@ -9,10 +9,12 @@ use hydra::config;
 use hydra_tests::nats::NatsServer;
 
 mod calls;
+mod cluster;
 mod doctor;
 mod foreign;
 mod host;
 mod hostile;
+mod leaf;
 mod mailboxes;
 mod moving;
 mod opening;

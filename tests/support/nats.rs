@@ -15,7 +15,7 @@ const VARIABLE: &str = "HYDRA_NATS_SERVER";
 /// Holds what `./just setup` installed, below the project's folder.
 const TOOLS: &str = ".tools/nats-server";
 /// Room for the largest row with the largest headers; everything else as the server comes.
-const CONFIGURATION: &str = "jetstream: enabled\nmax_payload: 2MB\n";
+pub(crate) const CONFIGURATION: &str = "jetstream: enabled\nmax_payload: 2MB\n";
 /// Ports that are looked at before it is given up.
 const PORTS_TRIED: usize = 100;
 /// Told right before [`READY`], with the port behind the last colon.
@@ -153,7 +153,7 @@ fn run(folder: &Path, port: Option<u16>) -> Result<(Process, u16)> {
 
 /// A port that nobody has. Not one of those that the system gives to connections: while the server is killed, one of them
 /// would have it some day, and the server could not start again.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     let mut ports = std::iter::repeat_with(|| fastrand::u16(10_000..32_000)).take(PORTS_TRIED);
     ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).context("no port is free")
 }

@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -20,8 +21,8 @@ pub struct Process {
 
 /// One of its outputs, line by line. Nothing orders the lines of one with those of the other.
 struct Lines {
-    /// Ends with the program.
-    coming: Receiver<String>,
+    /// Ends with the program. Never locked: so that a program can be shared.
+    coming: Mutex<Receiver<String>>,
     /// What was passed over, for whoever has to find out why a line did not come.
     seen: Vec<String>,
 }
@@ -115,13 +116,13 @@ impl Lines {
                 let _ = tell.send(String::from_utf8_lossy(&line).into_owned());
             }
         });
-        Self { coming, seen: Vec::new() }
+        Self { coming: Mutex::new(coming), seen: Vec::new() }
     }
 
     fn next(&mut self, text: &str, limit: Duration) -> Result<Option<String>> {
         let end = Instant::now() + limit;
         loop {
-            match self.coming.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            match self.line_until(end) {
                 Ok(line) if line.contains(text) => return Ok(Some(line)),
                 Ok(line) => self.seen.push(line),
                 Err(RecvTimeoutError::Timeout) => return Ok(None),
@@ -130,11 +131,16 @@ impl Lines {
         }
     }
 
+    fn line_until(&mut self, end: Instant) -> Result<String, RecvTimeoutError> {
+        let coming = self.coming.get_mut().unwrap_or_else(PoisonError::into_inner);
+        coming.recv_timeout(end.saturating_duration_since(Instant::now()))
+    }
+
     /// Waits until the program has closed it.
     fn drain(&mut self) -> Result<()> {
         let end = Instant::now() + PATIENCE;
         loop {
-            match self.coming.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            match self.line_until(end) {
                 Ok(line) => self.seen.push(line),
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 Err(RecvTimeoutError::Timeout) => bail!("it goes on after:\n{}", self.seen.join("\n")),

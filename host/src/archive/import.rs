@@ -21,6 +21,7 @@ use crate::message::Headers;
 use crate::names::MessageId;
 use crate::record::{self, Record};
 use crate::registry;
+use crate::wake;
 
 /// Rows or messages gathered before they are stored together.
 const BATCH: usize = 256;
@@ -195,6 +196,10 @@ impl Filling<'_> {
     async fn store(&mut self) -> Result<(), Error> {
         let table = &self.backend.actors;
         let writes = stream::iter(self.records.drain(..)).map(async |(actor, record)| {
+            if !record.waits.is_empty() {
+                let marker = wake::key(self.backend.log.bucket_of(&actor), &actor);
+                patiently(|| table.put(&marker, Bytes::new(), Headers::default(), Expect::Any, None)).await?;
+            }
             let (key, (value, headers)) = (record::key(&actor), record.encode());
             patiently(|| table.put(&key, value.clone(), headers.clone(), Expect::Any, None)).await
         });

@@ -242,8 +242,8 @@ pub trait Log: Send + Sync {
     /// MUST NOT be stored again: `duplicate`, with the first copy's position. Positions MUST grow and MUST NOT be reused.
     ///
     /// # Errors
-    /// `Unavailable`, `Unknown`: any part may be stored; repeat the whole call with the same ids. `TooLarge`: a body is
-    /// above [`VALUE_BYTES_MAX`] or headers are above [`HEADERS_BYTES_MAX`]; nothing is stored. `Closed`: stop.
+    /// `Unavailable`: nothing is stored. `Unknown`: any part may be; repeat the whole call with the same ids. `TooLarge`: a
+    /// body is above [`VALUE_BYTES_MAX`] or headers are above [`HEADERS_BYTES_MAX`]; nothing is stored. `Closed`: stop.
     async fn append(&self, messages: Vec<NewMessage>) -> Result<Vec<Appended>, Error>;
 
     /// Takes up a bucket's stream behind the highest floor that any epoch has acknowledged.

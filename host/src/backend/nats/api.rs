@@ -1,14 +1,26 @@
 //! Questions to JetStream's API, and what it answers: one way to ask, three ways not to be answered.
-//! Used by `history`, `inbox`, `feed`, `time` and `log`. Never tries again.
+//! Used by `history`, `inbox`, `feed`, `time`, `table` and `log`. Never tries again, but for answers of servers that do not know.
+//!
+//! Where streams have copies, a server that has just got one, or misses its leader, says what it has: nothing, or too little.
+//! Such an answer names no leader, and is not believed.
+
+use std::time::Duration;
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::RequestErrorKind;
 use async_nats::jetstream::response::Response;
+use async_nats::jetstream::stream;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::{code, refused, unanswered};
+use super::session::Session;
 use crate::backend::Error;
+
+/// Times that a question is asked while those answer who do not know.
+const ASKS_MAX: u32 = 16;
+/// The pause between two of them is this, times their number.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -71,6 +83,26 @@ pub(super) struct Nothing {}
 pub(super) struct ConsumerInfo {
     delivered: Sequences,
     ack_floor: Sequences,
+    #[serde(default)]
+    config: ConsumerConfig,
+    #[serde(default)]
+    cluster: Option<Cluster>,
+}
+
+/// How a consumer is set up.
+#[derive(Debug, Default, Deserialize)]
+struct ConsumerConfig {
+    /// Where it began.
+    #[serde(default)]
+    opt_start_seq: u64,
+}
+
+/// The servers that have a copy of a stream or consumer.
+#[derive(Debug, Deserialize)]
+pub(super) struct Cluster {
+    /// The name of the one that decides.
+    #[serde(default)]
+    leader: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -84,15 +116,59 @@ struct Sequences {
 /// # Errors
 /// `Unavailable`: try again.
 pub(super) async fn consumer_info(
-    jetstream: &Context,
+    session: &Session,
     stream: &str,
     consumer: &str,
 ) -> Result<Option<ConsumerInfo>, Error> {
-    match ask(jetstream, format!("CONSUMER.INFO.{stream}.{consumer}"), &Nothing {}).await {
+    let is_known = |info: &ConsumerInfo| !session.is_replicated || names_leader(info.cluster.as_ref());
+    match ask_leader(session, format!("CONSUMER.INFO.{stream}.{consumer}"), is_known).await {
         Ok(info) => Ok(Some(info)),
         Err(failure) if failure.is(code::CONSUMER_NOT_FOUND) => Ok(None),
         Err(failure) => Err(failure.into()),
     }
+}
+
+/// What a stream holds, as its leader says.
+///
+/// # Errors
+/// [`Failure`].
+pub(super) async fn stream_info(session: &Session, stream: &str) -> Result<StreamInfo, Failure> {
+    let is_known = |info: &StreamInfo| info.config.num_replicas <= 1 || names_leader(info.cluster.as_ref());
+    ask_leader(session, format!("STREAM.INFO.{stream}"), is_known).await
+}
+
+/// Asks until the answer comes from a server that knows.
+async fn ask_leader<V: DeserializeOwned>(
+    session: &Session,
+    what: String,
+    is_known: impl Fn(&V) -> bool,
+) -> Result<V, Failure> {
+    for number in 1..=ASKS_MAX {
+        let answer = ask(&session.jetstream, what.clone(), &Nothing {}).await?;
+        if is_known(&answer) {
+            return Ok(answer);
+        }
+        tokio::time::sleep(PAUSE * number).await;
+    }
+    Err(Failure::Unanswered(no_leader(&what)))
+}
+
+fn names_leader(cluster: Option<&Cluster>) -> bool {
+    cluster.is_some_and(|cluster| cluster.leader.as_ref().is_some_and(|leader| !leader.is_empty()))
+}
+
+/// The same of an answer that the client has read.
+///
+/// # Errors
+/// `Unavailable`: whoever answered does not know. Try again.
+pub(super) fn must_know(info: &stream::Info) -> Result<(), Error> {
+    let is_known =
+        info.config.num_replicas <= 1 || info.cluster.as_ref().is_some_and(|cluster| cluster.leader.is_some());
+    if is_known { Ok(()) } else { Err(no_leader(&info.config.name)) }
+}
+
+fn no_leader(what: &str) -> Error {
+    Error::Unavailable { reason: format!("{what}: it has no leader now: look whether most of its servers run") }
 }
 
 impl ConsumerInfo {
@@ -101,9 +177,10 @@ impl ConsumerInfo {
         self.delivered.consumer_seq
     }
 
-    /// Everything in the stream up to here is acknowledged.
+    /// Everything in the stream up to here is acknowledged. A consumer with copies, to which nothing was acknowledged yet,
+    /// says 0; but ours begin behind what was.
     pub(super) fn floor(&self) -> u64 {
-        self.ack_floor.stream_seq
+        self.ack_floor.stream_seq.max(self.config.opt_start_seq.saturating_sub(1))
     }
 }
 
@@ -118,6 +195,17 @@ pub(super) struct StreamInfo {
     /// The server's time.
     #[serde(default)]
     pub(super) ts: Option<String>,
+    #[serde(default)]
+    config: StreamConfig,
+    #[serde(default)]
+    cluster: Option<Cluster>,
+}
+
+/// How it is set up.
+#[derive(Debug, Default, Deserialize)]
+struct StreamConfig {
+    #[serde(default)]
+    num_replicas: usize,
 }
 
 /// What a stream holds.
@@ -141,4 +229,34 @@ pub(super) struct ConsumerNames {
     /// Those of this page.
     #[serde(default)]
     pub(super) consumers: Option<Vec<String>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_floor_is_never_below_where_the_consumer_began() {
+        let floor = |acknowledged: u64| {
+            let text = format!(
+                r#"{{"delivered":{{"consumer_seq":0,"stream_seq":0}},"config":{{"opt_start_seq":7}},
+                    "ack_floor":{{"consumer_seq":0,"stream_seq":{acknowledged}}}}}"#
+            );
+            serde_json::from_str::<ConsumerInfo>(&text).unwrap().floor()
+        };
+        assert_eq!([0, 6, 9].map(floor), [6, 6, 9]);
+    }
+
+    #[test]
+    fn an_answer_without_a_leader_is_told_apart() {
+        let read = |text: &str| names_leader(serde_json::from_str::<ConsumerInfo>(text).unwrap().cluster.as_ref());
+        let info = |cluster: &str| {
+            let nothing = r#"{"consumer_seq":0,"stream_seq":0}"#;
+            format!(r#"{{"delivered":{nothing},"ack_floor":{nothing}{cluster}}}"#)
+        };
+        assert!(read(&info(r#","cluster":{"name":"c","leader":"nats-1"}"#)));
+        for unknown in ["", r#","cluster":{"name":"c"}"#, r#","cluster":{"leader":""}"#] {
+            assert!(!read(&info(unknown)), "{unknown}");
+        }
+    }
 }

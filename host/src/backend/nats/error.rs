@@ -106,8 +106,12 @@ pub enum OpenError {
 pub(super) mod code {
     /// The account's quota is used up.
     pub(crate) const ACCOUNT_RESOURCES: u16 = 10002;
+    /// Fewer servers run, or have room, than a stream is to have copies.
+    pub(crate) const NO_PEERS: u16 = 10005;
     /// No leader, or it has just changed.
     pub(crate) const TEMPORARILY_UNAVAILABLE: u16 = 10008;
+    /// Whoever was asked is not the leader any more.
+    pub(crate) const NOT_LEADER: u16 = 10009;
     /// No such consumer.
     pub(crate) const CONSUMER_NOT_FOUND: u16 = 10014;
     /// The servers cannot place a stream: memory, disk, or too few of them.
@@ -140,13 +144,17 @@ pub(super) mod code {
     pub(crate) const HEADERS_TOO_LARGE: u16 = 10097;
 }
 
-/// A refusal of the server: nothing was stored.
+/// A refusal of the server: nothing was stored, as far as it can know that.
 pub(super) fn refused(code: u16, text: &str) -> Error {
     let reason = match cure(code) {
         Some(cure) => format!("{text} ({code}): {cure}"),
         None => format!("the server says {code}: {text}"),
     };
-    Error::Unavailable { reason }
+    match code {
+        // What this server cannot keep, the others may have kept.
+        code::STORE_FAILED => Error::Unknown { reason },
+        _ => Error::Unavailable { reason },
+    }
 }
 
 /// What to do about a refusal, where that is known.
@@ -159,7 +167,10 @@ pub(super) fn cure(code: u16) -> Option<&'static str> {
         code::STORE_FAILED => "the disk is full or the stream's own limit is reached: make room, or raise the limit",
         code::NOT_ENABLED => "start the servers with JetStream: nats-server -js",
         code::NOT_FOR_ACCOUNT => "give the account JetStream, or connect with one that has it",
-        code::TEMPORARILY_UNAVAILABLE => "the stream has no leader: look whether most of its servers run",
+        code::NO_PEERS => "fewer servers run, or have room, than nats.replicas says: start them, or make room",
+        code::TEMPORARILY_UNAVAILABLE | code::NOT_LEADER => {
+            "the stream has no leader: look whether most of its servers run"
+        }
         code::REPLICAS => "nats.replicas is more than there are servers: lower it, or add servers",
         code::STREAM_NOT_FOUND => "somebody has deleted it: run hydra doctor, and see docs/guide/run-on-nats.md",
         code::SUBJECTS_OVERLAP => {
@@ -186,5 +197,10 @@ mod tests {
         assert!(reason.contains("insufficient storage (10047)") && reason.contains("max_file_store"), "{reason}");
         let Error::Unavailable { reason } = refused(1, "odd") else { panic!() };
         assert_eq!(reason, "the server says 1: odd");
+    }
+
+    #[test]
+    fn a_refusal_after_which_it_may_be_stored_leaves_it_unknown() {
+        assert!(matches!(refused(code::STORE_FAILED, "why"), Error::Unknown { .. }));
     }
 }

@@ -324,7 +324,7 @@ pub(super) async fn reset(
     from: Option<Seq>,
 ) -> Result<ConsumerInfo, Error> {
     // Asked first: of a consumer that is gone, a server does not say so when it is to be reset.
-    consumer_info(&session.jetstream, stream, consumer).await?.ok_or(Error::Closed)?;
+    consumer_info(session, stream, consumer).await?.ok_or(Error::Closed)?;
     let payload = from.map_or_else(|| json!({}), |from| json!({ "seq": from.0 }));
     Ok(ask(&session.jetstream, format!("CONSUMER.RESET.{stream}.{consumer}"), &payload).await?)
 }

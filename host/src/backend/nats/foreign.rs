@@ -1,10 +1,10 @@
 //! Reads streams that are somebody else's, without a consumer and without a trace: not even a work queue notices.
 //! Used by `log`. Never writes, acknowledges or deletes anything there.
 
-use super::api::{Failure, StreamInfo};
+use super::api::{Failure, StreamInfo, stream_info};
 use super::error::code;
 use super::headers;
-use super::history::{History, Start, stream_info};
+use super::history::{History, Start};
 use super::session::Session;
 use super::stored::Stored;
 use crate::backend::{Error, ForeignMessage, ForeignPage};

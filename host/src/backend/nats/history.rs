@@ -1,6 +1,6 @@
 //! Reads a stream's messages of one subject, in order. Pages come by direct get, which any copy of the stream answers, and one
 //! that lags would hide messages; so the leader says first how far there are any, and takes each step that a page does not.
-//! Used by `log`. Never misses what was stored before the call, and never trips over headers that the client cannot read.
+//! Used by `log` and `table`. Never misses what was stored before the call, and never trips over headers that the client cannot read.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use async_nats::{StatusCode, Subscriber};
 use futures_util::StreamExt as _;
 use serde::Serialize;
 
-use super::api::{Failure, Nothing, StreamInfo, ask};
+use super::api::{ask, stream_info};
 use super::error::code;
 use super::session::Session;
 use super::stored::{Raw, Stored};
@@ -22,6 +22,10 @@ use crate::id::Seq;
 const PAGE_MESSAGES: usize = 256;
 /// Bytes of one page; one message at least.
 const PAGE_BYTES: usize = 4 << 20;
+/// Tries of one question while a new stream's servers make their copies.
+const TRIES_MAX: u32 = 10;
+/// The pause between two of them.
+const PAUSE: Duration = Duration::from_millis(50);
 /// How long a page's next message may take; after that the leader is asked.
 const PAGE_WAIT: Duration = Duration::from_secs(2);
 
@@ -77,7 +81,7 @@ impl History<'_> {
         if limit <= 1 {
             return Ok(self.next(start).await?.into_iter().take(limit).collect());
         }
-        let last = self.ask_leader(&Get { last_by_subj: Some(&self.subject), ..Get::NOTHING }).await?;
+        let last = self.last().await?;
         let is_behind = |last: &Stored| match start {
             Start::At(first) => last.seq < first,
             Start::Since(since) => last.time < since,
@@ -97,12 +101,26 @@ impl History<'_> {
         self.ask_leader(&Get { next_by_subj: Some(&self.subject), ..Get::from(start) }).await
     }
 
+    /// The last message, from the leader.
+    ///
+    /// # Errors
+    /// `Unavailable`: try again.
+    pub(super) async fn last(&self) -> Result<Option<Stored>, Error> {
+        self.ask_leader(&Get { last_by_subj: Some(&self.subject), ..Get::NOTHING }).await
+    }
+
     async fn ask_leader(&self, get: &Get<'_>) -> Result<Option<Stored>, Error> {
-        let what = format!("STREAM.MSG.GET.{}", self.stream);
-        match ask::<Raw>(&self.session.jetstream, what, get).await {
-            Ok(raw) => raw.read().map(Some).ok_or_else(|| unreadable(&self.stream)),
-            Err(failure) if failure.is(code::NO_MESSAGE) => Ok(None),
-            Err(failure) => Err(failure.into()),
+        let mut tries = if self.session.is_replicated { TRIES_MAX } else { 1 };
+        loop {
+            let what = format!("STREAM.MSG.GET.{}", self.stream);
+            tries -= 1;
+            match ask::<Raw>(&self.session.jetstream, what, get).await {
+                Ok(raw) => return raw.read().map(Some).ok_or_else(|| unreadable(&self.stream)),
+                Err(failure) if failure.is(code::NO_MESSAGE) => return Ok(None),
+                // A server that is to have a copy says so until it has made it.
+                Err(failure) if failure.is(code::STREAM_NOT_FOUND) && tries > 0 => tokio::time::sleep(PAUSE).await,
+                Err(failure) => return Err(failure.into()),
+            }
         }
     }
 
@@ -154,14 +172,6 @@ pub(super) async fn is_complete(session: &Session, stream: &str, since: Time) ->
     // What was trimmed is not younger than the first message that was kept; of an empty stream nobody knows.
     let is_older = || state.messages > 0 && time::read(&state.first_ts).is_some_and(|first| first < since);
     Ok(state.first_seq <= 1 || is_older())
-}
-
-/// What a stream holds, as its leader says.
-///
-/// # Errors
-/// [`Failure`].
-pub(super) async fn stream_info(session: &Session, stream: &str) -> Result<StreamInfo, Failure> {
-    ask(&session.jetstream, format!("STREAM.INFO.{stream}"), &Nothing {}).await
 }
 
 fn unreadable(stream: &str) -> Error {

@@ -12,10 +12,9 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::api::{ConsumerInfo, ConsumerNames, Nothing, ask, consumer_info};
+use super::api::{ConsumerInfo, ConsumerNames, Nothing, ask, consumer_info, stream_info};
 use super::error::code;
 use super::feed::{Deliveries, Feed, READY_MAX, reset};
-use super::history::stream_info;
 use super::names::Names;
 use super::session::Session;
 use crate::backend::{Delivery, Error, Inbox};
@@ -162,7 +161,7 @@ async fn highest_floor(session: &Session, stream: &str, epochs: &[Epoch]) -> Res
 }
 
 async fn floor_of(session: &Session, stream: &str, epoch: Epoch) -> Result<Seq, Error> {
-    let info = consumer_info(&session.jetstream, stream, &Names::consumer(epoch)).await?;
+    let info = consumer_info(session, stream, &Names::consumer(epoch)).await?;
     // None: deleted since its name was read, by an owner that has settled: that one's floor is as high.
     Ok(info.map_or(Seq(0), |info| Seq(info.floor())))
 }
@@ -195,7 +194,7 @@ impl Reader {
     /// Whether our consumer is still there: a later owner deletes it.
     async fn check_consumer(&self) -> Result<(), Error> {
         let consumer = Names::consumer(self.epoch);
-        if consumer_info(&self.session.jetstream, &self.stream(), &consumer).await?.is_none() {
+        if consumer_info(&self.session, &self.stream(), &consumer).await?.is_none() {
             self.closed.cancel();
             return Err(Error::Closed);
         }
@@ -220,9 +219,13 @@ impl Inbox for Reader {
     async fn settle(&mut self) -> Result<(), Error> {
         self.check()?;
         let epochs = epochs(&self.session, &self.stream()).await?;
-        if epochs.iter().any(|other| *other > self.epoch) || !epochs.contains(&self.epoch) {
+        if epochs.iter().any(|other| *other > self.epoch) {
             self.closed.cancel();
             return Err(Error::Closed);
+        }
+        if !epochs.contains(&self.epoch) {
+            // Of several servers, the one that lists them may not have heard of ours yet.
+            self.check_consumer().await?;
         }
         for lower in epochs.into_iter().filter(|other| *other < self.epoch) {
             self.delete(lower).await?;

@@ -99,7 +99,7 @@ pub async fn inspect(config: &config::Nats, store: &config::Store) -> Result<Rep
     let info = client.server_info();
     open::check_version(&info.version)?;
     let jetstream = open::jetstream(config, client.clone());
-    let account = open::account(&jetstream).await?;
+    let account = open::account(&jetstream, config).await?;
     let names = Names::new(&config.system, &config.region);
     let mut report = Report {
         server: info.server_name,

@@ -2,12 +2,13 @@
 //! Called by the host through the seam. Never writes to a subject that `names` did not make.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
 use serde_json::json;
 
-use super::api::{Failure, ask};
+use super::api::{Failure, ask, must_know};
 use super::error::{refused, unanswered};
 use super::foreign;
 use super::frame;
@@ -15,7 +16,7 @@ use super::history::{History, Start, is_complete};
 use super::inbox::{self, Openings};
 use super::map;
 use super::notices::Notices;
-use super::publisher::{Outgoing, PublishError};
+use super::publisher::{Ack, Outgoing, PublishError};
 use super::session::Session;
 use super::stored::{self, Stored, delivery, message_id};
 use super::time::ServerTime;
@@ -27,6 +28,10 @@ use crate::clock::Time;
 use crate::id::{ActorId, BucketId, Epoch, Seq};
 use crate::names::MessageId;
 
+/// Tries of one message while a copy of it is on its way.
+const ASKS_MAX: u32 = 12;
+/// The pause before a try is this, times its number.
+const PAUSE: Duration = Duration::from_millis(2);
 /// Messages that a look-up reads at once.
 const LOOK_UP_PAGE: usize = 256;
 
@@ -112,21 +117,51 @@ pub(super) async fn append(session: &Session, messages: Vec<NewMessage>) -> Resu
     }
     let mut submitted = Vec::with_capacity(outgoing.len());
     for (stream, outgoing) in outgoing {
-        submitted.push((session.publisher.submit(outgoing).await, stream));
+        // Only several servers ask for it again.
+        let again = session.is_replicated.then(|| outgoing.clone());
+        submitted.push((session.publisher.submit(outgoing).await, stream, again));
     }
     let mut appended = Vec::with_capacity(submitted.len());
     let mut failed = None;
-    for (submitted, stream) in submitted {
+    for (submitted, stream, again) in submitted {
         let ack = match submitted {
             Ok(submitted) => submitted.ack().await,
             Err(error) => Err(error),
         };
-        match ack {
+        match settled(session, again, ack).await {
             Ok(ack) => appended.push(Appended { seq: Seq(ack.seq), duplicate: ack.duplicate }),
-            Err(error) => failed = failed.or(Some(explain(error, &stream))),
+            Err(error) => {
+                let error = explain(error, &stream);
+                // That one is not stored says nothing about the others.
+                if failed.is_none() || matches!(error, Error::Unknown { .. }) {
+                    failed = Some(error);
+                }
+            }
         }
     }
-    failed.map_or(Ok(appended), Err)
+    match failed {
+        None => Ok(appended),
+        Some(Error::Unavailable { reason }) if !appended.is_empty() => Err(Error::Unknown { reason }),
+        Some(error) => Err(error),
+    }
+}
+
+/// Of several servers, the leader may not know yet what becomes of a message's copy: it is asked until it does.
+async fn settled(
+    session: &Session,
+    again: Option<Outgoing>,
+    first: Result<Ack, PublishError>,
+) -> Result<Ack, PublishError> {
+    let (Some(again), Err(PublishError::CopyOnItsWay)) = (again, &first) else { return first };
+    let mut ack = first;
+    for number in 1..=ASKS_MAX {
+        tokio::time::sleep(PAUSE * number).await;
+        ack = session.publisher.publish(again.clone()).await;
+        if ack != Err(PublishError::CopyOnItsWay) {
+            break;
+        }
+    }
+    ack
 }
 
 fn explain(error: PublishError, stream: &str) -> Error {
@@ -220,6 +255,7 @@ impl Log for Streams {
         let stream = self.session.jetstream.get_stream_no_info(names.parked_stream()).await;
         let subjects = stream.map_err(|error| failed(&error))?.info_with_subjects(names.all_parked()).await;
         let mut subjects = subjects.map_err(|error| failed(&error))?;
+        must_know(&subjects.info)?;
         let mut actors = Vec::new();
         while let Some((subject, _)) = subjects.try_next().await.map_err(|error| failed(&error))? {
             actors.extend(names.parked_of(&subject).filter(|actor| self.bucket_of(actor) == bucket));

@@ -224,15 +224,26 @@ impl Names {
 
     // Rights.
 
+    /// What the subjects of JetStream's API begin with.
+    fn api(domain: Option<&str>) -> String {
+        domain.map_or_else(|| "$JS.API.".to_owned(), |domain| format!("$JS.{domain}.API."))
+    }
+
+    /// Where a row is published: in a domain by way of its API, since leaf connections pass no rows themselves.
+    pub(super) fn to_row(domain: Option<&str>, row: String) -> String {
+        domain.map_or(row.clone(), |domain| Self::api(Some(domain)) + &row)
+    }
+
     /// Where a host publishes, as a server's `permissions` write it, each with a subject of that kind that stores nothing
     /// when it is published to with an expectation that never holds.
     pub(super) fn host_publishes(&self, domain: Option<&str>) -> Vec<(String, String)> {
-        let api = domain.map_or_else(|| "$JS.API.".to_owned(), |domain| format!("$JS.{domain}.API."));
         let all = |prefix: String, probe: &str| (format!("{prefix}>"), format!("{prefix}{probe}"));
         let mut subjects = vec![all(format!("{}.", self.prefix()), "msg.0.0.0.sys-doctor.probe")];
-        subjects.push(all(api, "INFO"));
+        subjects.push(all(Self::api(domain), "INFO"));
         subjects.push(all("$JS.ACK.".into(), "doctor"));
-        subjects.extend(TableName::ALL.map(|table| all(self.row(table, ""), "doctor")));
+        if domain.is_none() {
+            subjects.extend(TableName::ALL.map(|table| all(self.row(table, ""), "doctor")));
+        }
         subjects.extend(["C", "M"].map(|part| all(format!("$O.{}.{part}.", self.components()), "doctor")));
         subjects
     }

@@ -61,7 +61,7 @@ pub async fn open_with_window(
     let client = connect::connect(config).await?;
     check_version(&client.server_info().version)?;
     let jetstream = jetstream(config, client.clone());
-    account(&jetstream).await?;
+    account(&jetstream, config).await?;
     let names = Names::new(&config.system, &config.region);
     let mut differences = provision::ensure(&jetstream, vec![provision::registry(&names, config)]).await?;
     let (tasks, ended) = (TaskTracker::new(), CancellationToken::new());
@@ -69,8 +69,9 @@ pub async fn open_with_window(
     let is_replicated = config.replicas > 1;
     let buckets = store.buckets;
     let incarnation = 1;
+    let domain = config.domain.clone();
     let mut session =
-        Session { client, jetstream, publisher, names, buckets, incarnation, is_replicated, tasks, ended };
+        Session { client, jetstream, domain, publisher, names, buckets, incarnation, is_replicated, tasks, ended };
     let registry = Rows::new(&session, TableName::Registry).await?;
     let map = map::take(&registry, &session.names, store.buckets).await?;
     (session.buckets, session.incarnation) = (map.buckets, map.incarnation);
@@ -90,6 +91,8 @@ pub async fn open_with_window(
     }
     // Whoever gave the streams more copies than the settings say has told the servers only.
     session.is_replicated |= differences.iter().any(|one| one.setting == provision::REPLICAS);
+    // A server on its own has the only copy, whatever the settings say.
+    session.is_replicated &= session.client.server_info().cluster.is_some() || config.domain.is_some();
     let backend = Backend {
         log: Arc::new(Streams::start(&session).await?),
         actors: Arc::new(Rows::new(&session, TableName::Actors).await?),
@@ -109,7 +112,7 @@ pub async fn exists(config: &config::Nats) -> Result<bool, OpenError> {
     let client = connect::connect(config).await?;
     check_version(&client.server_info().version)?;
     let jetstream = jetstream(config, client);
-    account(&jetstream).await?;
+    account(&jetstream, config).await?;
     let names = Names::new(&config.system, &config.region);
     Ok(provision::look(&jetstream, &names.table_stream(TableName::Actors)).await?.is_some())
 }
@@ -172,16 +175,20 @@ pub(super) fn check_version(found: &str) -> Result<(), OpenError> {
 ///
 /// # Errors
 /// `OpenError::NoJetStream`: it may use nothing.
-pub(super) async fn account(jetstream: &Context) -> Result<Account, OpenError> {
+pub(super) async fn account(jetstream: &Context, config: &config::Nats) -> Result<Account, OpenError> {
     jetstream.query_account().await.map_err(|error| {
         let cure = match error.kind() {
             AccountErrorKind::JetStream(refusal) => cure(u16::try_from(refusal.error_code().0).unwrap_or(0)),
+            AccountErrorKind::JetStreamUnavailable if config.domain.is_some() => {
+                Some("nobody answers in nats.domain (--nats-domain): correct it, or look whether its leaf node is connected")
+            }
             AccountErrorKind::JetStreamUnavailable => cure(code::NOT_ENABLED),
             _ => None,
         };
         let cure = cure.unwrap_or(
-            "look whether the server runs with JetStream, whether nats.domain is right, and whether this user may \
-             publish to $JS.API.> and subscribe to _INBOX.>",
+            "look whether the server runs with JetStream, whether most servers of its cluster run (it takes them seconds \
+             to choose a leader), whether nats.domain is right, and whether this user may publish to $JS.API.> and \
+             subscribe to _INBOX.>",
         );
         OpenError::NoJetStream { reason: error.to_string(), cure }
     })

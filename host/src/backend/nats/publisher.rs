@@ -34,6 +34,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const WRONG_LAST_SEQUENCE: u16 = 10071;
 /// The server's code for "something in flight decides that, and it is not known yet".
 const CANNOT_TELL_NOW: u16 = 10164;
+/// The server's code for "a message with this id is on its way to the stream's copies".
+const SAME_ID_ON_ITS_WAY: u16 = 10158;
 
 /// The server stored it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,9 @@ pub(super) enum PublishError {
     /// Whether the expectation holds cannot be told now: nothing was stored. Try again, it says nothing about others.
     #[error("another write is on its way: try again")]
     Undecided,
+    /// A copy of it is on its way to the stream's servers. Try again, and learn whether it gets there.
+    #[error("a copy of it is on its way: try again")]
+    CopyOnItsWay,
     /// The server refused it: nothing was stored.
     #[error("the server refused it: {text} ({code})")]
     Refused {
@@ -62,7 +67,7 @@ pub(super) enum PublishError {
         text: String,
     },
     /// No stream takes this subject, or its leader is away: nothing was stored.
-    #[error("no stream takes {subject}")]
+    #[error("no stream takes {subject}: it has no leader now, or somebody has deleted it: run hydra doctor")]
     NoStream {
         /// Where it was sent.
         subject: String,
@@ -91,6 +96,7 @@ impl From<PublishError> for backend::Error {
         match error {
             PublishError::TooLarge { size, limit } => Self::TooLarge { what: "the message", size, limit },
             PublishError::Unknown { reason } => Self::Unknown { reason: reason.into() },
+            copy @ PublishError::CopyOnItsWay => Self::Unknown { reason: copy.to_string() },
             PublishError::Refused { code, text } => error::refused(code, &text),
             other => Self::Unavailable { reason: other.to_string() },
         }
@@ -244,7 +250,7 @@ async fn receive(inner: Arc<Inner>, mut acks: Subscriber, ended: CancellationTok
             _ = look.tick() => {
                 let before = std::mem::replace(&mut connected, connects());
                 let broken = before != connected || inner.client.connection_state() != State::Connected;
-                let reason = if broken { "the connection to the NATS server broke" } else { "no ack came in time" };
+                let reason = if broken { "the connection to the NATS server broke" } else { "no ack came in time: if this goes on, look at the servers' disks and logs" };
                 inner.give_up(broken, reason);
             }
             ack = acks.next() => match ack {
@@ -301,6 +307,7 @@ fn read_ack(payload: &[u8]) -> Result<Ack, PublishError> {
         Ok(Answer::Refused { error }) => Err(match error.err_code {
             WRONG_LAST_SEQUENCE => PublishError::NotExpected,
             CANNOT_TELL_NOW => PublishError::Undecided,
+            SAME_ID_ON_ITS_WAY => PublishError::CopyOnItsWay,
             code => PublishError::Refused { code, text: error.description },
         }),
         Err(_) => Err(PublishError::Unknown { reason: "the server's ack cannot be read" }),
@@ -327,6 +334,7 @@ mod tests {
         };
         assert_eq!(refused(10071), PublishError::NotExpected);
         assert_eq!(refused(10164), PublishError::Undecided);
+        assert_eq!(refused(10158), PublishError::CopyOnItsWay);
         assert_eq!(refused(10077), PublishError::Refused { code: 10077, text: "why".into() });
     }
 

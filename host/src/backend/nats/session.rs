@@ -18,6 +18,8 @@ pub(super) struct Session {
     pub(super) client: Client,
     /// JetStream over it, in the configured domain.
     pub(super) jetstream: Context,
+    /// JetStream's domain, if the settings name one.
+    pub(super) domain: Option<String>,
     /// Publishes to streams.
     pub(super) publisher: Publisher,
     /// Every name.

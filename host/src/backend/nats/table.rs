@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::Context;
-use async_nats::jetstream::message::StreamMessage;
-use async_nats::jetstream::stream::{DirectGetErrorKind, LastRawMessageErrorKind, Stream};
+use async_nats::jetstream::stream::{DirectGetErrorKind, Stream};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
 
+use super::api::must_know;
 use super::error::unanswered;
+use super::history::History;
 use super::listing::{Collected, Listing};
-use super::names::TableName;
+use super::names::{Names, TableName};
 use super::provision::MARKERS_KEPT;
 use super::publisher::{Outgoing, PublishError};
 use super::session::Session;
@@ -75,18 +76,22 @@ impl Rows {
     async fn latest(&self, key: &str, from_leader: bool) -> Result<Option<Found>, Error> {
         self.session.check()?;
         let subject = self.subject(key);
-        let message = if from_leader || self.session.is_replicated {
-            match self.stream.get_last_raw_message_by_subject(&subject).await {
-                Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => return Ok(None),
-                message => message.map_err(|error| unanswered("read a row", &error))?,
-            }
-        } else {
-            match self.stream.direct_get_last_for_subject(subject).await {
-                Err(error) if error.kind() == DirectGetErrorKind::NotFound => return Ok(None),
-                message => message.map_err(|error| unanswered("read a row", &error))?,
-            }
-        };
-        found(message).map(Some)
+        if from_leader || self.session.is_replicated {
+            // Not by the client's own call: of headers with one name it keeps the last only.
+            let stream = self.session.names.table_stream(self.table);
+            let Some(stored) = (History { session: &self.session, stream, subject }).last().await? else {
+                return Ok(None);
+            };
+            let unreadable =
+                || Error::Damaged { reason: format!("the row {key} has headers that no NATS client reads") };
+            let headers = stored.headers.ok_or_else(unreadable)?;
+            return found(Revision(stored.seq.0), &headers, stored.body).map(Some);
+        }
+        match self.stream.direct_get_last_for_subject(subject).await {
+            Err(error) if error.kind() == DirectGetErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unanswered("read a row", &error)),
+            Ok(message) => found(Revision(message.sequence), &message.headers, message.payload).map(Some),
+        }
     }
 
     /// Publishes for a row until it is stored, refused or unknown.
@@ -102,7 +107,11 @@ impl Rows {
             if let Some(sequence) = expected {
                 headers::append(&mut headers, EXPECTED, &sequence.to_string());
             }
-            let outgoing = Outgoing { subject: self.subject(key), headers, body: body.clone() };
+            let outgoing = Outgoing {
+                subject: Names::to_row(self.session.domain.as_deref(), self.subject(key)),
+                headers,
+                body: body.clone(),
+            };
             match self.session.publisher.publish(outgoing).await {
                 Ok(ack) => return Ok(Put::Written(Revision(ack.seq))),
                 Err(PublishError::NotExpected) if expect == Expect::Absent => {
@@ -131,6 +140,7 @@ impl Rows {
         let unanswered = |error: &dyn std::fmt::Display| unanswered("list rows", error);
         let filter = self.subject(&watch::words_above(prefix));
         let mut subjects = self.stream.info_with_subjects(filter).await.map_err(|error| unanswered(&error))?;
+        must_know(&subjects.info)?;
         let mut collected = Collected::default();
         while let Some((subject, _)) = subjects.try_next().await.map_err(|error| unanswered(&error))? {
             let Some(key) = self.session.names.key(self.table, &subject) else { continue };
@@ -149,12 +159,11 @@ impl Rows {
 }
 
 /// Reads a stored message as a row.
-fn found(message: StreamMessage) -> Result<Found, Error> {
-    let revision = Revision(message.sequence);
-    if is_marker(&message.headers) {
+fn found(revision: Revision, headers: &HeaderMap, body: Bytes) -> Result<Found, Error> {
+    if is_marker(headers) {
         return Ok(Found { revision, entry: None });
     }
-    let (headers, value) = frame::unpack(Some(&message.headers), message.payload)?;
+    let (headers, value) = frame::unpack(Some(headers), body)?;
     Ok(Found { revision, entry: Some(Entry { value, headers, revision }) })
 }
 
