@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::binding::Binding;
+use super::endpoint::Endpoint;
 
 /// All settings of a host.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,8 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// Streams of others that are bound to actors. Default none.
     pub source: Vec<Binding>,
+    /// Places outside that actors may call over HTTP. Default none.
+    pub endpoint: Vec<Endpoint>,
 }
 
 /// When a message or a record counts as stored.
