@@ -107,6 +107,8 @@ impl Seq {
 
 /// The host's kind that calls endpoints over HTTP for other actors.
 pub const HTTP: &str = "sys-http";
+/// The host's kind that publishes on NATS for other actors.
+pub const NATS: &str = "sys-nats";
 
 /// What a component handles: `[a-z][a-z0-9-]{0,62}`. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -140,7 +142,7 @@ impl Kind {
     /// # Errors
     /// `Error::Kind`, `Error::ReservedKind`: tell the guest's author.
     pub fn from_guest(text: &str) -> Result<Self, Error> {
-        if text == HTTP { Self::new(text) } else { Self::from_outside(text) }
+        if matches!(text, HTTP | NATS) { Self::new(text) } else { Self::from_outside(text) }
     }
 
     /// Whether this kind belongs to the host.

@@ -68,6 +68,8 @@ pub struct Grants {
     pub send: Vec<String>,
     /// Endpoints of the host that may be called through `sys-http`: names, or a prefix followed by `*`. Default none.
     pub http: Vec<String>,
+    /// Sinks of the host that may be published to through `sys-nats`: names, or a prefix followed by `*`. Default none.
+    pub nats: Vec<String>,
 }
 
 /// Bounds of a kind. Each has a default and a hard ceiling; a value above the ceiling is refused at deploy.
@@ -171,22 +173,17 @@ impl Manifest {
                 return Err(Error::Limit { name, value, ceiling });
             }
         }
-        let Grants { send, http } = &self.grants;
+        let Grants { send, http, nats } = &self.grants;
         let is_kind = |name: &str| name.ends_with('-') || Kind::new(name).is_ok();
         check_grants("send", "a kind", send, is_kind)?;
-        check_grants("http", "an endpoint's name", http, is_endpoint_name)
+        check_grants("http", "an endpoint's name", http, is_endpoint_name)?;
+        check_grants("nats", "a sink's name", nats, is_endpoint_name)
     }
 
     /// Whether `sender` may send to `receiver` under this manifest.
     #[must_use]
     pub fn may_send(&self, sender: &ActorId, receiver: &Kind) -> bool {
-        sender.kind() == receiver || is_granted(&self.grants.send, receiver.as_str())
-    }
-
-    /// Whether actors of this kind may call an endpoint of the host.
-    #[must_use]
-    pub fn may_call(&self, endpoint: &str) -> bool {
-        is_granted(&self.grants.http, endpoint)
+        sender.kind() == receiver || allows(&self.grants.send, receiver.as_str())
     }
 }
 
@@ -203,7 +200,9 @@ fn check_grants(
     }
 }
 
-fn is_granted(patterns: &[String], name: &str) -> bool {
+/// Whether a grant's patterns have this name.
+#[must_use]
+pub fn allows(patterns: &[String], name: &str) -> bool {
     patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
         Some(prefix) => name.starts_with(prefix),
         None => name == pattern,
@@ -233,8 +232,9 @@ mod tests {
     #[test]
     fn endpoints_are_granted_by_name() {
         let manifest = Manifest::parse("[grants]\nhttp = [\"payments\", \"mail-*\"]").unwrap();
-        assert!(manifest.may_call("payments") && manifest.may_call("mail-eu") && !manifest.may_call("payments2"));
-        assert!(!Manifest::default().may_call("payments"));
+        let may = |name: &str| allows(&manifest.grants.http, name);
+        assert!(may("payments") && may("mail-eu") && !may("payments2"));
+        assert!(!allows(&Manifest::default().grants.http, "payments"));
         let error = Manifest::parse("[grants]\nhttp = [\"https://a.example\"]").unwrap_err().to_string();
         assert!(error.contains("grants.http") && error.contains("an endpoint's name"), "{error}");
     }

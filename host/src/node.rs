@@ -75,7 +75,8 @@ impl Node {
         let client = Client::open(backend.clone(), registry.clone(), random, &loops, ended.clone()).await?;
         let unnamed = |error: crate::id::Error| Error::Unavailable { reason: error.to_string() };
         source::install(&config.source, &backend, &registry).map_err(unnamed)?;
-        connector::install(endpoints, &registry, &secret, ended.clone()).map_err(unnamed)?;
+        let (log, ending) = (backend.log.clone(), ended.clone());
+        connector::install(endpoints, &config.sink, log, &registry, &secret, ending).map_err(unnamed)?;
         let context = Arc::new(Context {
             secret,
             retired,

@@ -174,7 +174,7 @@ async fn start(config: &Config, guests: &Handle) -> Result<Running> {
         config: config.clone(),
         backend: backend.clone(),
         registry: registry.clone(),
-        endpoints,
+        endpoints: endpoints.clone(),
         guests: guests.clone(),
         random: Random::of_system(),
     };
@@ -187,6 +187,7 @@ async fn start(config: &Config, guests: &Handle) -> Result<Running> {
         backend: backend.clone(),
         config: config.http.clone(),
         sources: config.source.clone(),
+        endpoints,
         ready: Arc::new(move || readiness.ready()),
     };
     let api = Handle::current().spawn(http::serve(listener, api, stop_api.clone()));

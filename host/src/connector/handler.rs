@@ -1,8 +1,8 @@
-//! The turn of `sys-http`: may the sender call this endpoint, and what comes of the call?
+//! The turn of `sys-http`: may the sender call this endpoint, and what comes of the call? And how the ways out become kinds.
 //! Handles the kind behind the same border as guests, but its call is out before the turn is committed: a crash repeats it.
-//! Never logs a path, a header or a body, and never trusts who a message says it is from but for the host's own word.
+//! Never logs a path, a header or a body.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,43 +12,42 @@ use tokio_util::sync::CancellationToken;
 use super::call::Call;
 use super::endpoint::{Endpoint, Endpoints};
 use super::exchange::{Received, Trouble, exchange};
+use super::gate::{Gate, host, refused};
+use super::sink::Nats;
 use super::verdict::{Rest, decide, is_well};
+use crate::backend::Log;
+use crate::config;
 use crate::digest::Digest;
 use crate::effects::{Effects, Fault, Outcome, Payload, StateChange};
-use crate::id::{self, ActorId, HTTP, Kind};
+use crate::id::{self, ActorId, HTTP, Kind, NATS};
 use crate::manifest::Manifest;
-use crate::message::{Message, Problem};
+use crate::message::Message;
 use crate::registry::Registry;
 use crate::wasm::{Handled, Handler, Input, Instance};
 
-/// What the key of keys is made for: no other use of the system's secret yields the same bytes.
-const KEYS: &str = "hydra 2026 idempotency key v1";
-/// Bytes of an idempotency key, before it is written in hexadecimal digits.
-const KEY_BYTES: usize = 16;
-
-/// Makes the way out a kind of this host's.
+/// Makes the ways out kinds of this host's.
 ///
 /// # Errors
-/// The kind's name is none: a fault of this program.
+/// A kind's name is none: a fault of this program.
 pub(crate) fn install(
     endpoints: Endpoints,
+    sinks: &[config::Sink],
+    log: Arc<dyn Log>,
     registry: &Arc<Registry>,
     secret: &[u8; 32],
     ended: CancellationToken,
 ) -> Result<(), id::Error> {
-    let shared = Shared { endpoints, registry: Arc::downgrade(registry), key: blake3::derive_key(KEYS, secret), ended };
-    registry
-        .install_native(Kind::new(HTTP)?, Arc::new(Http { shared: Arc::new(shared), manifest: Manifest::default() }));
+    let gate = Arc::new(Gate::new(registry, secret));
+    registry.install_native(Kind::new(NATS)?, Arc::new(Nats::new(sinks, gate.clone(), log)));
+    let shared = Arc::new(Shared { endpoints, gate, ended });
+    registry.install_native(Kind::new(HTTP)?, Arc::new(Http { shared, manifest: Manifest::default() }));
     Ok(())
 }
 
 /// What all calls need.
 struct Shared {
     endpoints: Endpoints,
-    /// Asked for grants. Weak: the registry holds this handler.
-    registry: Weak<Registry>,
-    /// Keys the idempotency keys: those of two systems never meet, whatever their actors are called.
-    key: [u8; 32],
+    gate: Arc<Gate>,
     ended: CancellationToken,
 }
 
@@ -61,7 +60,7 @@ struct Http {
 #[async_trait]
 impl Handler for Http {
     fn version(&self) -> Digest {
-        Digest::of(concat!("sys-http ", env!("CARGO_PKG_VERSION")).as_bytes())
+        Digest::of(format!("{HTTP} {}", env!("CARGO_PKG_VERSION")).as_bytes())
     }
 
     fn manifest(&self) -> &Manifest {
@@ -79,31 +78,19 @@ struct Lane(Arc<Shared>);
 #[async_trait]
 impl Instance for Lane {
     async fn handle(&mut self, input: Input<'_>) -> Handled {
-        match self.0.call(&input).await {
-            Ok(payload) => Handled {
-                result: Ok(Outcome::Reply(payload)),
-                // A lane keeps nothing: what is left of it goes with its last message.
-                effects: Effects { state: StateChange::Delete, ..Effects::default() },
-                reusable: true,
-                ..Handled::fault(idle())
-            },
-            Err(fault) => Handled { reusable: true, ..Handled::fault(fault) },
-        }
+        ended(self.0.call(&input).await)
     }
 }
 
-/// All of a turn but what it was about.
-fn idle() -> Fault {
-    host("idle", "")
-}
-
-/// What this host cannot do now, and will later: it costs the message no try.
-fn host(code: &str, text: impl Into<String>) -> Fault {
-    Fault::Host(Problem::new(code, text))
-}
-
-fn refused(code: &str, text: impl Into<String>) -> Fault {
-    Fault::Refuse(Problem::new(code, text))
+/// The end of a lane's turn. A lane keeps nothing: what is left of it goes with its last message.
+pub(super) fn ended(done: Result<Payload, Fault>) -> Handled {
+    let effects = Effects { state: StateChange::Delete, ..Effects::default() };
+    match done {
+        Ok(payload) => {
+            Handled { result: Ok(Outcome::Reply(payload)), effects, reusable: true, ..Handled::fault(host("idle", "")) }
+        }
+        Err(fault) => Handled { reusable: true, ..Handled::fault(fault) },
+    }
 }
 
 impl Shared {
@@ -111,7 +98,7 @@ impl Shared {
         let message = input.message;
         let endpoint = self.granted(message)?;
         let settings = &endpoint.settings;
-        let call = Call::read(message, settings, &self.key_of(message)).map_err(Fault::Refuse)?;
+        let call = Call::read(message, settings, &self.gate.key_of(message)).map_err(Fault::Refuse)?;
         let left = message.deadline.map(|deadline| Duration::from_millis(deadline.0.saturating_sub(input.now.0)));
         let until = left.map(|left| Instant::now() + left);
         let rest = Rest {
@@ -128,32 +115,12 @@ impl Shared {
 
     /// The endpoint, if the sender's kind may call it.
     fn granted(&self, message: &Message) -> Result<&Endpoint, Fault> {
-        let id = message.to.id();
-        let name = id.split_once('/').map_or(id, |(name, _)| name);
-        let sender = message.sender.as_ref().ok_or_else(|| refused("not-granted", "only actors call endpoints"))?;
-        let kind = sender.kind();
-        let registry = self.registry.upgrade().ok_or_else(|| host("ending", "this host ends"))?;
-        let handler = registry.handler(kind);
-        let handler = handler.ok_or_else(|| host("kind-not-loaded", format!("kind {kind} is not loaded here")))?;
-        if !handler.manifest().may_call(name) {
-            let mut grants = handler.manifest().grants.http.clone();
-            grants.push(name.into());
-            let text =
-                format!("{kind} may not call {name}: write `http = {grants:?}` under [grants] in {kind}'s actor.toml");
-            return Err(refused("not-granted", text));
-        }
+        let name = self.gate.pass(message, "http", |grants| &grants.http)?;
         self.endpoints.get(name).ok_or_else(|| {
             let text =
                 format!("this host has no endpoint {name:?}: add it to the settings as [[endpoint]], on every host");
             refused("unknown-endpoint", text)
         })
-    }
-
-    /// The same for every try and every copy of a message, and for no other message of any system.
-    fn key_of(&self, message: &Message) -> String {
-        let mut key = [0; KEY_BYTES];
-        blake3::Hasher::new_keyed(&self.key).update(message.id.as_str().as_bytes()).finalize_xof().fill(&mut key);
-        data_encoding::HEXLOWER.encode(&key)
     }
 }
 

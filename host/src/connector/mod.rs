@@ -4,7 +4,9 @@
 //! settings, LANE anything: one lane makes one call at a time, different lanes do not wait for each other. A lane has a mailbox,
 //! tries again and has dead letters like any actor; it keeps no state, so nothing of it stays in the store.
 //!
-//! A call's way: `handler` (who asks, and may they?) → `call` (what they ask, as HTTP) → `exchange` (one try, on the endpoint's
+//! `sys-nats` publishes on subjects of NATS that are not Hydra's own, in the same way: `sink`.
+//!
+//! A call's way: `handler` → `gate` (who asks, and may they?) → `call` (what they ask, as HTTP) → `exchange` (one try, on the endpoint's
 //! client, whose `resolver` lets only public `address`es pass) → `verdict` (the answer, or again?). `endpoint` is what all
 //! lanes of one endpoint share: its secrets, its `breaker`, and how many calls it takes at once.
 //!
@@ -15,9 +17,12 @@ mod breaker;
 mod call;
 mod endpoint;
 mod exchange;
+mod gate;
 mod handler;
 mod resolver;
+mod sink;
 mod verdict;
 
+pub use breaker::State;
 pub use endpoint::{Endpoints, Error, Status};
 pub(crate) use handler::install;
