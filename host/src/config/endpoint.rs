@@ -21,7 +21,7 @@ const NAME_BYTES_MAX: usize = 64;
 const REDIRECTS_MAX: usize = 16;
 const HEADERS_MAX: usize = 16;
 
-/// Scheme, host and port, and nothing else: `https://api.example.com`.
+/// Scheme, host and port, and nothing else: `https://api.example`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Origin(Url);
@@ -29,7 +29,7 @@ pub struct Origin(Url);
 /// A text that is no origin. Tell its author.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "an origin is http:// or https://, a host, and a port if need be, for example https://api.example.com: no path, no credentials"
+    "an origin is http:// or https://, a host, and a port if need be, for example https://api.example: no path, no credentials"
 )]
 pub struct OriginError;
 

@@ -252,11 +252,13 @@ mod tests {
 
     #[test]
     fn a_private_address_has_to_be_granted() {
-        for origin in ["http://127.0.0.1:80", "http://[::1]", "http://169.254.169.254", "http://[::ffff:10.0.0.1]"] {
-            assert!(told(&format!("origin = {origin:?}")).contains("private = true"), "{origin}");
-            assert!(open(&format!("origin = {origin:?}\nprivate = true")).is_ok());
+        for host in ["127.0.0.1:80", "[::1]", "169.254.169.254", "[::ffff:10.0.0.1]", "2130706433"] {
+            let origin = format!("origin = \"http://{host}\"");
+            assert!(told(&origin).contains("private = true"), "{host}");
+            assert!(open(&format!("{origin}\nprivate = true")).is_ok());
+            let redirects = format!("origin = \"http://a.example\"\nredirects = [\"http://{host}\"]");
+            assert!(told(&redirects).contains("private = true"), "{host}");
         }
-        assert!(told("origin = \"http://a.example\"\nredirects = [\"http://10.0.0.1\"]").contains("10.0.0.1"));
     }
 
     #[test]

@@ -25,6 +25,9 @@ use crate::message::Message;
 use crate::registry::Registry;
 use crate::wasm::{Handled, Handler, Input, Instance};
 
+/// How long a call waits for room with its message in memory; then it goes on waiting in the log.
+const ROOM_WAIT: Duration = Duration::from_secs(2);
+
 /// Makes the ways out kinds of this host's.
 ///
 /// # Errors
@@ -129,7 +132,7 @@ async fn within(endpoint: &Endpoint, call: Call, until: Option<Instant>) -> Resu
     let (name, timeout) = (&endpoint.settings.name, Duration::from_millis(endpoint.settings.timeout_ms));
     let left = || until.map_or(timeout, |until| timeout.min(until.saturating_duration_since(Instant::now())));
     let busy = || host("endpoint-busy", format!("endpoint {name} has as many calls as it takes (calls_max)"));
-    let room = tokio::time::timeout(left(), endpoint.room.acquire()).await;
+    let room = tokio::time::timeout(left().min(ROOM_WAIT), endpoint.room.acquire()).await;
     let _room = room.map_err(|_| busy())?.map_err(|_| busy())?;
     let limit = left();
     if limit.is_zero() {
@@ -142,9 +145,17 @@ async fn within(endpoint: &Endpoint, call: Call, until: Option<Instant>) -> Resu
             format!("endpoint {name} fails again and again: it is left in peace for {wait_ms} ms more"),
         )
     })?;
-    let tried = tokio::time::timeout(limit, exchange(endpoint, call)).await;
-    let late = || Trouble::NoAnswer { reason: format!("no full answer within {} ms", limit.as_millis()) };
-    let tried = tried.unwrap_or_else(|_| Err(late()));
-    endpoint.note(is_well(&tried));
-    Ok(tried)
+    match tokio::time::timeout(limit, exchange(endpoint, call)).await {
+        Ok(tried) => {
+            endpoint.note(is_well(&tried));
+            Ok(tried)
+        }
+        Err(_) => {
+            // Whoever gives an endpoint less time than its settings do says nothing about it, and must not close it for others.
+            if limit == timeout {
+                endpoint.note(false);
+            }
+            Ok(Err(Trouble::NoAnswer { reason: format!("no full answer within {} ms", limit.as_millis()) }))
+        }
+    }
 }
