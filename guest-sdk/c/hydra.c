@@ -147,6 +147,43 @@ void hydra_send(hydra_actor to, const char *subject, hydra_bytes body) {
     hydra_send_with(&(hydra_sent){.to = to, .subject = hydra_text(subject), .body = body});
 }
 
+/* Longest id of an actor, in bytes. */
+static const size_t id_bytes_max = 256;
+
+/* As much of a text as an id takes, no letter cut in two. Two actors with very long names may share a lane: that costs time. */
+static hydra_bytes as_id(hydra_bytes text) {
+    if (text.len <= id_bytes_max) return text;
+    size_t len = id_bytes_max;
+    while (len > 0 && ((unsigned char)text.at[len] & 0xc0) == 0x80) len--;
+    return (hydra_bytes){text.at, len};
+}
+
+hydra_bytes hydra_http(const hydra_call *call) {
+    hydra_actor self = hydra_self();
+    hydra_bytes own = hydra_join(self.kind, hydra_text("/"), self.id);
+    hydra_bytes id = hydra_join(hydra_text(call->endpoint), hydra_text("/"), call->lane.len > 0 ? call->lane : own);
+    hydra_header *headers = hydra_alloc((call->header_count + 1) * sizeof *headers);
+    headers[0] = (hydra_header){hydra_text("path"), hydra_text(call->path)};
+    for (size_t i = 0; i < call->header_count; i++) headers[i + 1] = call->headers[i];
+    hydra_sent sent = {
+        .to = hydra_actor_of("sys-http", as_id(id)),
+        .subject = hydra_text(call->method),
+        .body = call->body,
+        .headers = headers,
+        .header_count = call->header_count + 1,
+    };
+    return hydra_request(&sent, call->timeout_ms > 0 ? call->timeout_ms : 30000, call->memo);
+}
+
+int hydra_http_status(const hydra_message *msg) {
+    int64_t status = 0;
+    if (msg->answer == NULL || msg->answer->ending != HYDRA_ANSWER_REPLIED) return 0;
+    for (size_t i = 0; i < msg->header_count; i++) {
+        if (hydra_is(msg->headers[i].name, "status")) hydra_parse_integer(msg->headers[i].value, &status);
+    }
+    return (int)status;
+}
+
 uint64_t hydra_missed(const hydra_message *msg) {
     int64_t missed = 0;
     for (size_t i = 0; i < msg->header_count; i++) {

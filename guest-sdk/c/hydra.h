@@ -169,6 +169,21 @@ void hydra_send(hydra_actor to, const char *subject, hydra_bytes body);
 void hydra_send_with(const hydra_sent *sent);
 /* Like send, but exactly one message with an answer comes back, timed out at the latest. Returns its token. */
 hydra_bytes hydra_request(const hydra_sent *sent, uint64_t timeout_ms, hydra_bytes memo);
+/* A call to the outside. */
+typedef struct {
+    const char *endpoint, *method, *path; /* the endpoint's name in the host's settings; "post"; with its query */
+    hydra_bytes body;
+    const hydra_header *headers;
+    size_t header_count;
+    hydra_bytes lane;    /* calls of one lane keep their order; empty: a lane of this actor's own */
+    uint64_t timeout_ms; /* all tries together; 0: 30,000 */
+    hydra_bytes memo;
+} hydra_call;
+/* Calls an endpoint over HTTP: a request, whose answer has a status. The kind needs the grant http = ["ENDPOINT"] in
+ * actor.toml. At least once: after a crash the other side may see it again, with the same Idempotency-Key. */
+hydra_bytes hydra_http(const hydra_call *call);
+/* The HTTP status with which a call was answered; 0: this is another message, or there was no response. */
+int hydra_http_status(const hydra_message *msg);
 /* Answers a message whose turn ended with hydra_later. The first answer counts. */
 void hydra_answer(hydra_bytes reply_token, hydra_bytes body);
 

@@ -105,6 +105,11 @@ impl Seq {
     }
 }
 
+/// The host's kind that calls endpoints over HTTP for other actors.
+pub const HTTP: &str = "sys-http";
+/// The host's kind that publishes on NATS for other actors.
+pub const NATS: &str = "sys-nats";
+
 /// What a component handles: `[a-z][a-z0-9-]{0,62}`. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -130,6 +135,14 @@ impl Kind {
     pub fn from_outside(text: &str) -> Result<Self, Error> {
         let kind = Self::new(text)?;
         if kind.is_reserved() { Err(Error::ReservedKind { kind: shown(text) }) } else { Ok(kind) }
+    }
+
+    /// Checks the grammar and refuses the host's own kinds but for the ways out: for receivers that a guest names.
+    ///
+    /// # Errors
+    /// `Error::Kind`, `Error::ReservedKind`: tell the guest's author.
+    pub fn from_guest(text: &str) -> Result<Self, Error> {
+        if matches!(text, HTTP | NATS) { Self::new(text) } else { Self::from_outside(text) }
     }
 
     /// Whether this kind belongs to the host.

@@ -17,6 +17,7 @@ pub mod backend;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod connector;
 pub mod crash;
 pub mod deadletter;
 pub mod description;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::is_endpoint_name;
 use crate::id::{ActorId, Kind};
 
 /// Largest state of any actor, in bytes: the ceiling of `limits.state_bytes_max`.
@@ -65,6 +66,10 @@ pub struct Build {
 pub struct Grants {
     /// Kinds that may be sent to: names, or a prefix followed by `*`. Its own kind is always allowed.
     pub send: Vec<String>,
+    /// Endpoints of the host that may be called through `sys-http`: names, or a prefix followed by `*`. Default none.
+    pub http: Vec<String>,
+    /// Sinks of the host that may be published to through `sys-nats`: names, or a prefix followed by `*`. Default none.
+    pub nats: Vec<String>,
 }
 
 /// Bounds of a kind. Each has a default and a hard ceiling; a value above the ceiling is refused at deploy.
@@ -123,9 +128,13 @@ pub enum Error {
         /// The most that can be had.
         ceiling: u64,
     },
-    /// A grant that is neither a kind nor a prefix with `*`.
-    #[error("actor.toml: grants.send has {pattern:?}: write a kind, or a prefix followed by *")]
+    /// A grant that is neither a name nor a prefix with `*`.
+    #[error("actor.toml: grants.{grant} has {pattern:?}: write {wanted}, or a prefix followed by *")]
     Grant {
+        /// The key.
+        grant: &'static str,
+        /// What it takes.
+        wanted: &'static str,
         /// What was written.
         pattern: String,
     },
@@ -164,25 +173,40 @@ impl Manifest {
                 return Err(Error::Limit { name, value, ceiling });
             }
         }
-        let valid = |pattern: &&String| {
-            let name = pattern.strip_suffix('*').unwrap_or(pattern);
-            pattern.as_str() == "*" || name.ends_with('-') || Kind::new(name).is_ok()
-        };
-        match self.grants.send.iter().find(|pattern| !valid(pattern)) {
-            Some(pattern) => Err(Error::Grant { pattern: pattern.clone() }),
-            None => Ok(()),
-        }
+        let Grants { send, http, nats } = &self.grants;
+        let is_kind = |name: &str| name.ends_with('-') || Kind::new(name).is_ok();
+        check_grants("send", "a kind", send, is_kind)?;
+        check_grants("http", "an endpoint's name", http, is_endpoint_name)?;
+        check_grants("nats", "a sink's name", nats, is_endpoint_name)
     }
 
     /// Whether `sender` may send to `receiver` under this manifest.
     #[must_use]
     pub fn may_send(&self, sender: &ActorId, receiver: &Kind) -> bool {
-        let granted = |pattern: &String| match pattern.strip_suffix('*') {
-            Some(prefix) => receiver.as_str().starts_with(prefix),
-            None => receiver.as_str() == pattern,
-        };
-        sender.kind() == receiver || self.grants.send.iter().any(granted)
+        sender.kind() == receiver || allows(&self.grants.send, receiver.as_str())
     }
+}
+
+fn check_grants(
+    grant: &'static str,
+    wanted: &'static str,
+    patterns: &[String],
+    is_name: impl Fn(&str) -> bool,
+) -> Result<(), Error> {
+    let valid = |pattern: &&String| pattern.as_str() == "*" || is_name(pattern.strip_suffix('*').unwrap_or(pattern));
+    match patterns.iter().find(|pattern| !valid(pattern)) {
+        Some(pattern) => Err(Error::Grant { grant, wanted, pattern: pattern.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// Whether a grant's patterns have this name.
+#[must_use]
+pub fn allows(patterns: &[String], name: &str) -> bool {
+    patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => name == pattern,
+    })
 }
 
 #[cfg(test)]
@@ -203,6 +227,16 @@ mod tests {
         let sender = ActorId::parse("order/1").unwrap();
         let may = |kind: &str| manifest.may_send(&sender, &Kind::new(kind).unwrap());
         assert!(may("stock-eu") && may("mail") && !may("mailbox") && !may("stock"));
+    }
+
+    #[test]
+    fn endpoints_are_granted_by_name() {
+        let manifest = Manifest::parse("[grants]\nhttp = [\"payments\", \"mail-*\"]").unwrap();
+        let may = |name: &str| allows(&manifest.grants.http, name);
+        assert!(may("payments") && may("mail-eu") && !may("payments2"));
+        assert!(!allows(&Manifest::default().grants.http, "payments"));
+        let error = Manifest::parse("[grants]\nhttp = [\"https://a.example\"]").unwrap_err().to_string();
+        assert!(error.contains("grants.http") && error.contains("an endpoint's name"), "{error}");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::bucket::{Context, Oldest, RecordSize};
 use crate::client::Client;
 use crate::cluster::{self, Member, Membership, Ownership};
 use crate::config::Config;
+use crate::connector::{self, Endpoints};
 use crate::crash::{self, Step};
 use crate::id::BucketId;
 use crate::incarnations;
@@ -40,6 +41,8 @@ pub struct Parts {
     pub backend: Backend,
     /// The kinds.
     pub registry: Arc<Registry>,
+    /// Where calls to the outside go.
+    pub endpoints: Endpoints,
     /// Where guests run.
     pub guests: tokio::runtime::Handle,
     /// What message ids and the system's secret are drawn from.
@@ -63,7 +66,7 @@ impl Node {
     /// # Errors
     /// The store's: it cannot be served.
     pub async fn start(parts: Parts) -> Result<Self, Error> {
-        let Parts { config, backend, registry, guests, random } = parts;
+        let Parts { config, backend, registry, endpoints, guests, random } = parts;
         let (loops, ended) = (TaskTracker::new(), CancellationToken::new());
         let retired = incarnations::whole(&*backend.actors).await?.until();
         let secret = secret(&backend, &random).await?;
@@ -72,6 +75,8 @@ impl Node {
         let client = Client::open(backend.clone(), registry.clone(), random, &loops, ended.clone()).await?;
         let unnamed = |error: crate::id::Error| Error::Unavailable { reason: error.to_string() };
         source::install(&config.source, &backend, &registry).map_err(unnamed)?;
+        let (log, ending) = (backend.log.clone(), ended.clone());
+        connector::install(endpoints, &config.sink, log, &registry, &secret, ending).map_err(unnamed)?;
         let context = Arc::new(Context {
             secret,
             retired,

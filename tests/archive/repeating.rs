@@ -9,6 +9,7 @@ use futures_util::FutureExt as _;
 use hydra::archive::{self, Error};
 use hydra::backend::{Backend, NewMessage, Queue, embedded, nats};
 use hydra::config::{self, Config, Durability};
+use hydra::connector::Endpoints;
 use hydra::id::Seq;
 use hydra::message::Headers;
 use hydra::names::MessageId;
@@ -58,7 +59,8 @@ async fn import_until(backend: &Backend, file: &Path, entries: u64) {
 async fn assert_not_served(backend: &Backend) {
     let registry = Registry::open(backend.clone(), sandbox()).await.unwrap().into();
     let (guests, random) = (tokio::runtime::Handle::current(), Random::of_system());
-    let parts = Parts { config: Config::default(), backend: backend.clone(), registry, guests, random };
+    let (config, endpoints) = (Config::default(), Endpoints::default());
+    let parts = Parts { config, backend: backend.clone(), registry, endpoints, guests, random };
     let told = Node::start(parts).await.err().expect("it started").to_string();
     assert!(told.contains("hydra store import"), "{told}");
     let told = archive::export(backend, Path::new("/nowhere/file"), |_| ()).await.unwrap_err().to_string();

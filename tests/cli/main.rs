@@ -13,7 +13,7 @@ use hydra_tests::guest::Guest;
 /// A port that nobody listens on: reserved, and refused at once on loopback.
 const NOBODY: &str = "http://127.0.0.1:1";
 
-const VERBS: [&str; 20] = [
+const VERBS: [&str; 21] = [
     "dev",
     "host",
     "new",
@@ -29,6 +29,7 @@ const VERBS: [&str; 20] = [
     "tail",
     "dlq",
     "source",
+    "endpoint",
     "config",
     "store",
     "doctor",
@@ -99,6 +100,7 @@ fn when_no_host_answers_the_next_step_is_told() -> Result<()> {
         &["rollback", "counter"],
         &["dlq", "ls"],
         &["source", "ls"],
+        &["endpoint", "ls"],
         &["dlq", "drop", "--all", "--yes"],
         &["tail"],
         &["bench"],

@@ -7,6 +7,7 @@ mod conformance;
 mod dev;
 mod hostile;
 mod languages;
+mod outside;
 mod refusing;
 mod samples;
 mod scenarios;

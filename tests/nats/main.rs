@@ -20,6 +20,7 @@ mod moving;
 mod opening;
 mod provisioning;
 mod server;
+mod sinks;
 mod sources;
 mod tls;
 mod trouble;

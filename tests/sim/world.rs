@@ -8,6 +8,7 @@ use std::time::Duration;
 use hydra::backend::{Backend, Error, memory};
 use hydra::clock::{Clock, Time};
 use hydra::config::Config;
+use hydra::connector::Endpoints;
 use hydra::id::{ActorId, Kind};
 use hydra::node::{Node, Parts};
 use hydra::random::Random;
@@ -124,7 +125,8 @@ impl World {
         config.node.activation_messages_max = 4;
         let guests = tokio::runtime::Handle::current();
         let random = Random::of_seed(self.seed << 16 | u64::from(link.name));
-        Node::start(Parts { config, backend: link.backend(), registry: Arc::new(registry), guests, random }).await
+        let (backend, registry, endpoints) = (link.backend(), Arc::new(registry), Endpoints::default());
+        Node::start(Parts { config, backend, registry, endpoints, guests, random }).await
     }
 
     pub(crate) fn kill(&mut self, index: usize) {

@@ -107,6 +107,16 @@ impl Host {
         self.process.end()
     }
 
+    /// Asks it to end, and gives what it logged.
+    ///
+    /// # Errors
+    /// As [`Host::terminate`].
+    pub fn log(mut self) -> Result<String> {
+        self.process.signal("TERM")?;
+        self.process.end()?;
+        Ok(self.process.notes())
+    }
+
     /// The number of its process.
     #[must_use]
     pub fn id(&self) -> u32 {

@@ -13,6 +13,7 @@ use hydra::backend::{
 };
 use hydra::clock::Time;
 use hydra::config;
+use hydra::connector::Endpoints;
 use hydra::digest::Digest;
 use hydra::http::{Api, view};
 use hydra::id::{ActorId, BucketId, Epoch, Seq};
@@ -108,8 +109,16 @@ pub async fn api(rig: &Rig) -> (Arc<Node>, Api) {
     let (node, registry) = rig.start().await;
     let node = Arc::new(node);
     let probe = Arc::clone(&node);
-    let (client, backend, config) = (node.client(), rig.backend.clone(), config::Http::default());
-    (node, Api { client, registry, backend, config, sources: Vec::new(), ready: Arc::new(move || probe.ready()) })
+    let api = Api {
+        client: node.client(),
+        registry,
+        backend: rig.backend.clone(),
+        config: config::Http::default(),
+        sources: Vec::new(),
+        endpoints: Endpoints::default(),
+        ready: Arc::new(move || probe.ready()),
+    };
+    (node, api)
 }
 
 /// An API whose store is away: for everything that is decided before the store is asked, and for what happens then.

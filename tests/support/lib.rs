@@ -9,6 +9,7 @@ pub mod host;
 pub mod http;
 pub mod link;
 pub mod nats;
+pub mod origin;
 pub mod process;
 pub mod scripted;
 mod tables;

@@ -93,6 +93,12 @@ impl Process {
         self.child.wait().context("wait for its end")
     }
 
+    /// What it wrote to standard error, but for the lines that were awaited; all of it once it has ended.
+    #[must_use]
+    pub fn notes(&self) -> String {
+        self.notes.seen.join("\n")
+    }
+
     /// Its number.
     #[must_use]
     pub fn id(&self) -> u32 {

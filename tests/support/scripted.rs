@@ -10,6 +10,7 @@ use hydra::backend::{Backend, memory};
 use hydra::client::{Asked, Client, Request};
 use hydra::clock::{Clock, Time};
 use hydra::config::Config;
+use hydra::connector::Endpoints;
 use hydra::digest::Digest;
 use hydra::effects::{Effects, Fault, Outcome, Payload, Send as Sending, StateChange};
 use hydra::id::{ActorId, Kind};
@@ -35,7 +36,12 @@ pub struct Scripted {
 impl Scripted {
     /// A handler that runs this closure for every turn.
     pub fn new(script: impl Fn(&Input<'_>) -> Handled + Send + Sync + 'static) -> Arc<Self> {
-        Arc::new(Self { manifest: Manifest::default(), script: Arc::new(script) })
+        Self::granted(Manifest::default(), script)
+    }
+
+    /// The same with the grants of this manifest.
+    pub fn granted(manifest: Manifest, script: impl Fn(&Input<'_>) -> Handled + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self { manifest, script: Arc::new(script) })
     }
 }
 
@@ -139,7 +145,9 @@ impl Rig {
         let registry = Arc::new(registry);
         let guests = tokio::runtime::Handle::current();
         let (config, backend) = (self.config.clone(), self.backend.clone());
-        let parts = Parts { config, backend, registry: registry.clone(), guests, random: Random::of_system() };
+        let endpoints = Endpoints::open(&config.endpoint).expect("endpoints");
+        let parts =
+            Parts { config, backend, registry: registry.clone(), endpoints, guests, random: Random::of_system() };
         (Node::start(parts).await.expect("a node"), registry)
     }
 

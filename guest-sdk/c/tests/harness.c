@@ -28,6 +28,13 @@ hydra_outcome hydra_handle(const hydra_message *msg) {
         hydra_set_state(msg->id);
         return hydra_reply(hydra_join(msg->id, hydra_text(" "), hydra_integer(msg->attempt)));
     }
+    if (msg->answer != NULL) return hydra_reply(hydra_integer(hydra_http_status(msg)));
+    if (hydra_is(msg->subject, "call")) {
+        const hydra_header own = {hydra_text("x-a"), hydra_text("b")};
+        hydra_http(&(hydra_call){
+            .endpoint = "payments", .method = "post", .path = "/v1", .body = msg->body, .headers = &own, .header_count = 1});
+        return hydra_done();
+    }
     hydra_set_state(msg->body);
     hydra_send(hydra_self(), "to-itself", msg->body);
     if (hydra_is(msg->subject, "fail")) return hydra_fail("broken", hydra_text("it is"));
@@ -133,12 +140,33 @@ static void randomness_is_the_same_in_every_run(void) {
     HYDRA_CHECK(memcmp(first, hydra_test_send(one, "random", "").outcome.body.at, sizeof first) != 0);
 }
 
+static void a_call_is_a_request_to_the_hosts_connector(void) {
+    hydra_turn turn = hydra_test_send(hydra_test_new("probe", "7"), "call", "5");
+    const hydra_sent *sent = &turn.requests[0].sent;
+    HYDRA_CHECK(turn.request_count == 1 && turn.requests[0].timeout_ms == 30000);
+    HYDRA_CHECK(hydra_is(sent->to.kind, "sys-http") && hydra_is(sent->to.id, "payments/probe/7"));
+    HYDRA_CHECK(hydra_is(sent->subject, "post") && hydra_is(sent->body, "5") && sent->header_count == 2);
+    HYDRA_CHECK(hydra_is(sent->headers[0].name, "path") && hydra_is(sent->headers[0].value, "/v1"));
+    HYDRA_CHECK(hydra_is(sent->headers[1].name, "x-a"));
+    const hydra_header status = {hydra_text("status"), hydra_text("402")};
+    const hydra_answer_info answer = {.token = turn.requests[0].token, .ending = HYDRA_ANSWER_REPLIED};
+    hydra_message msg = {.subject = hydra_text("answer:"), .headers = &status, .header_count = 1, .answer = &answer};
+    HYDRA_CHECK(hydra_test_replied(hydra_test_deliver(hydra_test_new("probe", "7"), msg), "402"));
+    char id[253]; /* 251 bytes, the last letter of two */
+    memset(id, 'a', sizeof id);
+    memcpy(id + 236, "\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6", 8);
+    id[252] = 0;
+    turn = hydra_test_send(hydra_test_new("probe", id), "call", "");
+    HYDRA_CHECK(turn.requests[0].sent.to.id.len <= 256);
+}
+
 int main(void) {
     numbers_are_exact();
     json_is_read_strictly();
     a_turn_leaves_everything_or_nothing();
     a_lost_turn_comes_again();
     timers_fire_in_order_of_time();
+    a_call_is_a_request_to_the_hosts_connector();
     it_wakes_after_creation_and_sleep();
     old_state_is_migrated_or_left();
     randomness_is_the_same_in_every_run();

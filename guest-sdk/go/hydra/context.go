@@ -4,8 +4,12 @@ package hydra
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
+
+// idBytesMax is the longest id of an actor.
+const idBytesMax = 256
 
 // Context is one turn's view of the host. Nothing here takes effect before the turn ended well and the host stored it;
 // only log lines stay.
@@ -31,6 +35,7 @@ type sending struct {
 	headers  Headers
 	priority Priority
 	memo     []byte
+	lane     string
 }
 
 // WithHeader adds a header.
@@ -43,6 +48,9 @@ func WithPriority(priority Priority) Option { return func(s *sending) { s.priori
 
 // WithMemo gives a request bytes that come back with its answer: context without a place in the state.
 func WithMemo(memo []byte) Option { return func(s *sending) { s.memo = memo } }
+
+// WithLane chooses the lane of a call: calls of one lane keep their order. Without it a call is in a lane of this actor's own.
+func WithLane(lane string) Option { return func(s *sending) { s.lane = lane } }
 
 // Send sends the value as JSON to another actor, or to itself: fire and forget, delivered exactly once in effect, in
 // order per receiver. Other kinds than its own need a grant in actor.toml. The error says that the value cannot be JSON: return it.
@@ -79,6 +87,37 @@ func (c *Context) RequestBytes(to ActorID, subject string, body []byte, timeout 
 func (c *Context) request(to ActorID, subject string, payload Payload, timeout time.Duration, options []Option) string {
 	sent, memo := message(to, subject, payload, options)
 	return c.host.Request(sent, timeout, memo)
+}
+
+// HTTP calls an endpoint of the host's settings, with the value as JSON: a request, whose answer has a Status. The kind needs
+// the grant http = ["ENDPOINT"] in actor.toml. At least once: after a crash the other side may see the same call again,
+// with the same Idempotency-Key. Returns the request's token.
+func (c *Context) HTTP(endpoint, method, path string, value any, timeout time.Duration, options ...Option) (token string, err error) {
+	payload, err := jsonPayload("call", value)
+	if err != nil {
+		return "", err
+	}
+	return c.call(endpoint, method, path, payload, timeout, options), nil
+}
+
+// HTTPBytes is HTTP with these bytes, or with none.
+func (c *Context) HTTPBytes(endpoint, method, path string, body []byte, timeout time.Duration, options ...Option) (token string) {
+	return c.call(endpoint, method, path, Payload{Body: body}, timeout, options)
+}
+
+func (c *Context) call(endpoint, method, path string, payload Payload, timeout time.Duration, options []Option) string {
+	sending := sending{headers: append(Headers{{"path", path}}, payload.Headers...), lane: c.Self().String()}
+	for _, option := range options {
+		option(&sending)
+	}
+	id := endpoint + "/" + sending.lane
+	if len(id) > idBytesMax {
+		// Two actors with very long names may share a lane: that costs time and nothing else.
+		id = strings.ToValidUTF8(id[:idBytesMax], "")
+	}
+	to := ActorID{Kind: "sys-http", ID: id}
+	sent := Sent{To: to, Subject: strings.ToLower(method), Headers: sending.headers, Body: payload.Body, Priority: sending.priority}
+	return c.host.Request(sent, timeout, sending.memo)
 }
 
 func message(to ActorID, subject string, payload Payload, options []Option) (Sent, []byte) {

@@ -137,6 +137,18 @@ func (m *Message) Missed() uint64 {
 	return missed
 }
 
+// Status is the HTTP status with which a call was answered; 0: this is another message, or there was no response.
+func (m *Message) Status() int {
+	if m.Answer == nil || m.Answer.Ending != Replied {
+		return 0
+	}
+	status, err := strconv.Atoi(m.Headers.Get("status"))
+	if err != nil {
+		return 0
+	}
+	return status
+}
+
 func (m *Message) notDecodable(wanted, why string) error {
 	return failure(refuse, "body-does-not-decode", "%s wants a body of %s; these %d bytes are not: %s", m.Subject, wanted, len(m.Body), why)
 }

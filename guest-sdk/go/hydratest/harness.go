@@ -234,14 +234,24 @@ func (h *Harness) Reply(token string, value any) Turn {
 	return h.EndRequest(token, hydra.Answer{Ending: hydra.Replied}, mustJSON(value))
 }
 
+// AnswerCall answers a call with this status and body, and runs the turn of the answer.
+func (h *Harness) AnswerCall(token string, status int, body []byte) Turn {
+	headers := hydra.Headers{{Name: "status", Value: strconv.Itoa(status)}}
+	return h.endRequest(token, hydra.Answer{Ending: hydra.Replied}, headers, body)
+}
+
 // EndRequest ends a request in any way. A request that is not waiting panics: it is the test's mistake.
 func (h *Harness) EndRequest(token string, answer hydra.Answer, body []byte) Turn {
+	return h.endRequest(token, answer, nil, body)
+}
+
+func (h *Harness) endRequest(token string, answer hydra.Answer, headers hydra.Headers, body []byte) Turn {
 	waiting, ok := h.requests[token]
 	if !ok {
 		panic(fmt.Sprintf("no request %q is waiting; there are %q", token, slices.Sorted(maps.Keys(h.requests))))
 	}
 	answer.Token, answer.Memo = token, waiting.memo
-	return h.Deliver(hydra.Message{Subject: "answer:", Body: body, Answer: &answer})
+	return h.Deliver(hydra.Message{Subject: "answer:", Headers: headers, Body: body, Answer: &answer})
 }
 
 // State is the stored bytes; nil for an actor that is new or deleted.

@@ -175,6 +175,25 @@ func TestRequestsEndOnce(t *testing.T) {
 	same(t, h.Deliver(hydra.Message{Subject: "x", ReplyToken: "t"}).Text(), "later")
 }
 
+func TestACallIsARequestToTheHostsConnector(t *testing.T) {
+	h := harness(func(p *probe, ctx *hydra.Context, msg *hydra.Message) (hydra.Outcome, error) {
+		if msg.Answer != nil {
+			return hydra.Reply(fmt.Sprintf("%d %s", msg.Status(), msg.Body))
+		}
+		_, err := ctx.HTTP("payments", "POST", "/v1/charges", 5, time.Minute, hydra.WithHeader("x-a", "b"))
+		ctx.HTTPBytes("payments", "get", "/", nil, time.Minute, hydra.WithLane(strings.Repeat("\u00f6", 200)))
+		return nil, err
+	})
+	calls := h.Send("pay", nil).Requests
+	same(t, calls[0].To.Kind+" "+calls[0].Subject+" "+string(calls[0].Body), "sys-http post 5")
+	same(t, fmt.Sprint(calls[0].Headers), "[{path /v1/charges} {content-type application/json} {x-a b}]")
+	same(t, strings.HasPrefix(calls[0].To.ID, "payments/"), true)
+	same(t, len(calls[1].To.ID) <= 256, true)
+	same(t, h.AnswerCall(calls[0].Token, 402, []byte("no money")).Text(), `"402 no money"`)
+	failed := hydra.Answer{Ending: hydra.Failed, Code: "unreachable"}
+	same(t, h.EndRequest(calls[1].Token, failed, nil).Text(), `"0 "`)
+}
+
 func TestStateThatDoesNotDecodeSuspends(t *testing.T) {
 	h := harness(nil)
 	h.SetState([]byte("7"))

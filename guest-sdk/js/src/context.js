@@ -5,6 +5,7 @@
  */
 
 import { ActorId } from "./actor-id.js";
+import { toUtf8 } from "./bytes.js";
 import { encoded, milliseconds, pairsOf, payload } from "./outcome.js";
 
 /** @typedef {"trace" | "debug" | "info" | "warn" | "error"} Level how bad a log line is */
@@ -24,6 +25,14 @@ import { encoded, milliseconds, pairsOf, payload } from "./outcome.js";
  */
 
 /**
+ * @typedef {object} CallOptions
+ * @property {number} [timeoutMs] longest wait for the answer, all tries together, in milliseconds; 30,000 unless given
+ * @property {Uint8Array} [memo] comes back with the answer: context without a place in the state
+ * @property {import("./headers.js").HeadersLike} [headers] of the HTTP request
+ * @property {string} [lane] calls of one lane keep their order; unless given a lane of this actor's own
+ */
+
+/**
  * @typedef {object} TimerOptions
  * @property {"fire-once" | "skip"} [missed] what becomes of times that nobody could tell of, because no host ran or the actor
  *   was suspended: one message for all of them, whose `missed` counts the further ones; or none
@@ -33,6 +42,9 @@ import { encoded, milliseconds, pairsOf, payload } from "./outcome.js";
  * When a timer fires. `cron`: 5 fields, or 6 with the second in front, and an IANA time zone. `everyMs`: 1,000 at least.
  * @typedef {{ atMs: number } | { afterMs: number } | { everyMs: number } | { cron: string, zone: string }} Schedule
  */
+
+/** Longest id of an actor, in bytes. */
+const ID_BYTES_MAX = 256;
 
 /** One turn's view of the host. */
 export class Context {
@@ -102,6 +114,26 @@ export class Context {
     const timeoutMs = milliseconds("timeoutMs", options.timeoutMs);
     const memo = options.memo ?? new Uint8Array();
     return this.#host.request(ActorId.from(to), subject, body(value), timeoutMs, memo, deliveryOptions(options));
+  }
+
+  /**
+   * Calls an endpoint of the host's settings over HTTP: a request, whose answer has `msg.status`. The kind needs the grant
+   * `http = ["ENDPOINT"]` in `actor.toml`. At least once: after a crash the other side may see the same call again, with
+   * the same `Idempotency-Key`.
+   * @param {string} endpoint
+   * @param {string} method
+   * @param {string} path with its query
+   * @param {unknown} [value] as JSON, or bytes as they are; without one the body is empty
+   * @param {CallOptions} [options]
+   * @returns {string} the token that `msg.answer` will have
+   */
+  http(endpoint, method, path, value, { timeoutMs = 30_000, memo = new Uint8Array(), headers, lane } = {}) {
+    const [own, content] = payload("call", value === undefined ? new Uint8Array() : value, headers);
+    /** @type {import("./outcome.js").Pair[]} */
+    const all = [["path", path], ...own];
+    const to = new ActorId("sys-http", within(`${endpoint}/${lane ?? this.self}`));
+    const wait = milliseconds("timeoutMs", timeoutMs);
+    return this.#host.request(to, method.toLowerCase(), content, wait, memo, deliveryOptions({ headers: all }));
   }
 
   /**
@@ -190,6 +222,17 @@ export class Context {
  */
 function body(value) {
   return value === undefined ? new Uint8Array() : encoded("message", value);
+}
+
+/**
+ * As much of a text as an actor's id takes. Two actors with very long names may share a lane: that costs time and nothing else.
+ * @param {string} id
+ * @returns {string}
+ */
+function within(id) {
+  let cut = id;
+  while (toUtf8(cut).length > ID_BYTES_MAX) cut = [...cut].slice(0, -1).join("");
+  return cut;
 }
 
 /**

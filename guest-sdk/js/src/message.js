@@ -71,6 +71,12 @@ export class Message {
     return Number(this.headers.get("hydra-missed") ?? 0);
   }
 
+  /** The HTTP status with which a call was answered; undefined: this is another message, or there was no response. */
+  get status() {
+    const status = this.answer?.ending === "replied" ? this.headers.get("status") : undefined;
+    return status === undefined ? undefined : Number(status);
+  }
+
   /**
    * The body, read as JSON. A body that is not JSON, or that `accepts` does not accept, is refused with the code
    * `body-does-not-decode`: nothing to catch.

@@ -240,17 +240,27 @@ export class Harness {
   }
 
   /**
+   * Answers a call of this actor with this status and value; runs the turn.
+   * @param {string} token
+   * @param {number} status
+   * @param {unknown} [value] bytes as they are, anything else as JSON
+   */
+  answerCall(token, status, value = new Uint8Array()) {
+    return this.endRequest(token, "replied", { value, headers: { status: String(status) } });
+  }
+
+  /**
    * Ends a request of this actor; runs the turn.
    * @param {string} token
    * @param {import("./message.js").Ending} ending
-   * @param {{ value?: unknown, fault?: { code: string, text: string } }} [content]
+   * @param {{ value?: unknown, fault?: { code: string, text: string }, headers?: import("./headers.js").HeadersLike }} [content]
    * @returns {Turn}
    */
-  endRequest(token, ending, { value, fault } = {}) {
+  endRequest(token, ending, { value, fault, headers } = {}) {
     const request = this.requests.get(token);
     if (!request) throw new Error(`no request ${token} waits: ${[...this.requests.keys()].join(", ") || "none does"}`);
     this.requests.delete(token);
-    return this.deliver({ subject: "answer:", value, answer: new Answer(token, request.memo, ending, fault) });
+    return this.deliver({ subject: "answer:", value, headers, answer: new Answer(token, request.memo, ending, fault) });
   }
 
   #host() {

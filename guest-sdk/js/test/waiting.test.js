@@ -118,3 +118,34 @@ test("a deleted actor has no timers", () => {
 test("a time that is no whole number is a bug, said by name", () => {
   assert.throws(() => clerk().send("badly"), /afterMs is 1.5/);
 });
+
+/**
+ * Pays somebody outside.
+ * @extends {Actor<{ ended: unknown[] }>}
+ */
+class Payer extends Actor {
+  initial() {
+    return { ended: [] };
+  }
+
+  /** @type {Actor<any>["handle"]} */
+  handle(ctx, msg) {
+    if (msg.answer) this.state.ended.push([msg.status ?? null, msg.text()]);
+    else ctx.http("payments", "POST", "/v1/charges", { cents: 5 }, { headers: { "x-a": "b" }, lane: msg.json() ?? undefined });
+    return done();
+  }
+}
+
+test("a call is a request to the host's connector", () => {
+  const harness = new Harness(Payer, "payer/7");
+  const [call] = harness.send("pay", null).requests;
+  assert.deepEqual([`${call.to}`, call.subject, call.json()], ["sys-http/payments/payer/7", "post", { cents: 5 }]);
+  assert.deepEqual([...call.headers], [["path", "/v1/charges"], ["content-type", "application/json"], ["x-a", "b"]]);
+  harness.answerCall(call.token, 402);
+  const [other] = harness.send("pay", "x").requests;
+  assert.equal(other.to.id, "payments/x");
+  harness.endRequest(other.token, "failed", { fault: { code: "unreachable", text: "" } });
+  assert.deepEqual(harness.state?.ended, [[402, ""], [null, ""]]);
+  const long = new Harness(Payer, `payer/${"\u00f6".repeat(128)}`);
+  assert.ok(new TextEncoder().encode(long.send("pay", null).requests[0].to.id).length <= 256);
+});

@@ -27,6 +27,24 @@ export type RequestOptions = {
     headers?: import("./headers.js").HeadersLike;
     priority?: "normal" | "high" | "low";
 };
+export type CallOptions = {
+    /**
+     * longest wait for the answer, all tries together, in milliseconds; 30,000 unless given
+     */
+    timeoutMs?: number;
+    /**
+     * comes back with the answer: context without a place in the state
+     */
+    memo?: Uint8Array;
+    /**
+     * of the HTTP request
+     */
+    headers?: import("./headers.js").HeadersLike;
+    /**
+     * calls of one lane keep their order; unless given a lane of this actor's own
+     */
+    lane?: string;
+};
 export type TimerOptions = {
     /**
      * what becomes of times that nobody could tell of, because no host ran or the actor
@@ -44,28 +62,6 @@ export type Schedule = {
     cron: string;
     zone: string;
 };
-/** @typedef {"trace" | "debug" | "info" | "warn" | "error"} Level how bad a log line is */
-/**
- * @typedef {object} SendOptions
- * @property {import("./headers.js").HeadersLike} [headers] that travel with the message
- * @property {"normal" | "high" | "low"} [priority] how soon the receiver gets its turn among other actors
- */
-/**
- * @typedef {object} RequestOptions
- * @property {number} timeoutMs longest wait for the answer, in milliseconds; then `timed-out` comes instead
- * @property {Uint8Array} [memo] comes back with the answer: context without a place in the state
- * @property {import("./headers.js").HeadersLike} [headers]
- * @property {"normal" | "high" | "low"} [priority]
- */
-/**
- * @typedef {object} TimerOptions
- * @property {"fire-once" | "skip"} [missed] what becomes of times that nobody could tell of, because no host ran or the actor
- *   was suspended: one message for all of them, whose `missed` counts the further ones; or none
- */
-/**
- * When a timer fires. `cron`: 5 fields, or 6 with the second in front, and an IANA time zone. `everyMs`: 1,000 at least.
- * @typedef {{ atMs: number } | { afterMs: number } | { everyMs: number } | { cron: string, zone: string }} Schedule
- */
 /** One turn's view of the host. */
 export declare class Context {
     #private;
@@ -107,6 +103,18 @@ export declare class Context {
      * @returns {string} the token that `msg.answer` will have
      */
     request(to: import("./actor-id.js").ActorIdLike, subject: string, value: unknown, options: RequestOptions): string;
+    /**
+     * Calls an endpoint of the host's settings over HTTP: a request, whose answer has `msg.status`. The kind needs the grant
+     * `http = ["ENDPOINT"]` in `actor.toml`. At least once: after a crash the other side may see the same call again, with
+     * the same `Idempotency-Key`.
+     * @param {string} endpoint
+     * @param {string} method
+     * @param {string} path with its query
+     * @param {unknown} [value] as JSON, or bytes as they are; without one the body is empty
+     * @param {CallOptions} [options]
+     * @returns {string} the token that `msg.answer` will have
+     */
+    http(endpoint: string, method: string, path: string, value?: unknown, { timeoutMs, memo, headers, lane }?: CallOptions): string;
     /**
      * Answers a message whose turn ended in `later()`, in any later turn, with the value as JSON or bytes as they are.
      * The first answer counts; a made-up token fails the turn.

@@ -74,6 +74,8 @@ export declare class Message {
     get timer(): string | undefined;
     /** Of a timer that repeats: how many further times passed before this one was told. */
     get missed(): number;
+    /** The HTTP status with which a call was answered; undefined: this is another message, or there was no response. */
+    get status(): number | undefined;
     /**
      * The body, read as JSON. A body that is not JSON, or that `accepts` does not accept, is refused with the code
      * `body-does-not-decode`: nothing to catch.

@@ -187,17 +187,25 @@ export declare class Harness<State> {
      */
     answer(token: string, value?: unknown): Turn;
     /**
+     * Answers a call of this actor with this status and value; runs the turn.
+     * @param {string} token
+     * @param {number} status
+     * @param {unknown} [value] bytes as they are, anything else as JSON
+     */
+    answerCall(token: string, status: number, value?: unknown): Turn;
+    /**
      * Ends a request of this actor; runs the turn.
      * @param {string} token
      * @param {import("./message.js").Ending} ending
-     * @param {{ value?: unknown, fault?: { code: string, text: string } }} [content]
+     * @param {{ value?: unknown, fault?: { code: string, text: string }, headers?: import("./headers.js").HeadersLike }} [content]
      * @returns {Turn}
      */
-    endRequest(token: string, ending: import("./message.js").Ending, { value, fault }?: {
+    endRequest(token: string, ending: import("./message.js").Ending, { value, fault, headers }?: {
         value?: unknown;
         fault?: {
             code: string;
             text: string;
         };
+        headers?: import("./headers.js").HeadersLike;
     }): Turn;
 }

@@ -155,3 +155,30 @@ def test_what_an_actor_sends_can_be_delivered() -> None:
             return reply([str(msg.sender), msg.json(str)])
 
     assert Harness(Stock, sent.to).deliver(sent, "clerk/1").reply() == ["clerk/1", "tea"]
+
+
+class Payer(Actor[list[str]]):
+    """Pays somebody outside."""
+
+    @handles("pay")
+    def pay(self, ctx: Context, lane: str | None) -> None:
+        ctx.http("payments", "POST", "/v1/charges", {"cents": 5}, headers=[("x-a", "b")], lane=lane)
+
+    @handles("answer:")
+    def answered(self, msg: Message) -> None:
+        self.state.append(f"{msg.status} {msg.text()}")
+
+
+def test_a_call_is_a_request_to_the_hosts_connector() -> None:
+    payer = Harness(Payer, "payer/7")
+    (call,) = payer.ask("pay", None).requests
+    assert (str(call.to), call.subject, call.json()) == ("sys-http/payments/payer/7", "post", {"cents": 5})
+    assert list(call.headers) == [("path", "/v1/charges"), ("content-type", "application/json"), ("x-a", "b")]
+    payer.answer(call, b"no money", headers=[("status", "402")])
+    (call,) = payer.ask("pay", "x").requests
+    assert call.to.id == "payments/x"
+    payer.answer(call, ending="failed", fault=Fault("unreachable", ""))
+    assert payer.state == b'["402 no money","None "]'
+    long = Harness(Payer, "payer/" + "\u00f6" * 128)
+    (call,) = long.ask("pay", None).requests
+    assert len(call.to.id.encode()) <= 256

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::host::Host;
 use crate::outcome::to_json;
 use crate::timer::milliseconds;
-use crate::{ActorId, Failure, Headers, Timer};
+use crate::{ActorId, Call, Failure, Headers, Timer};
 
 /// One turn's view of the host.
 pub struct Context {
@@ -98,6 +98,13 @@ impl Context {
         memo: impl Into<Vec<u8>>,
     ) -> String {
         self.host.request(to.into(), subject, headers.into(), body.into(), milliseconds(timeout), memo.into())
+    }
+
+    /// Begins a call to an endpoint of the host's settings, for example `ctx.http("payments", "post", "/v1/charges")`; `send`
+    /// makes it. The kind needs the grant `http = ["payments"]` in `actor.toml`. At least once: after a crash the other
+    /// side may see the same call again, with the same `Idempotency-Key`.
+    pub fn http(&self, endpoint: &str, method: &str, path: &str) -> Call<'_> {
+        Call::new(self, endpoint, method, path)
     }
 
     /// Answers a message whose turn ended with `later()`, with the value as JSON. The first answer counts.

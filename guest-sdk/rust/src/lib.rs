@@ -25,10 +25,11 @@
 //! panics or runs out of time leaves nothing behind: no state, no message sent.
 //!
 //! Reading order, a message's way: `export` (the component's exports) → `turn` (one message: decode, handle, encode) →
-//! `actor` (what an author implements) with `message`, `context` and `outcome` → `host` (the imports; simulated natively).
+//! `actor` (what an author implements) with `message`, `context`, `call` and `outcome` → `host` (the imports; simulated natively).
 //! Whatever the host refuses in this version (topics) is not here.
 
 mod actor;
+mod call;
 mod context;
 mod describe;
 mod export;
@@ -56,6 +57,7 @@ pub mod bindings;
 pub mod test;
 
 pub use actor::{Actor, Codec};
+pub use call::Call;
 pub use context::{Context, Level};
 pub use describe::{Description, Subject};
 #[cfg(target_family = "wasm")]

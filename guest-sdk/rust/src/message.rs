@@ -204,6 +204,14 @@ impl Message {
         self.answer.as_ref()
     }
 
+    /// The HTTP status with which a call was answered, whatever it is; none: this is another message, or there was no
+    /// answer (see `answer`).
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        let answer = self.answer.as_ref().filter(|answer| answer.ending == Ending::Replied);
+        answer.and(self.headers.get("status"))?.parse().ok()
+    }
+
     /// With it `Context::answer` answers this message in a later turn; none: nobody waits. Keep it in the state, and end
     /// this turn with `later()`.
     #[must_use]

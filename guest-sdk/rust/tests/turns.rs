@@ -255,3 +255,41 @@ fn a_request_ends_once_and_its_answer_answers_whoever_waits() {
     assert_eq!(nurse.advance(std::time::Duration::from_secs(60)).len(), 1);
     assert!(String::from_utf8_lossy(nurse.state().unwrap()).contains("TimedOut for memo"));
 }
+
+/// Pays somebody outside.
+#[derive(Default, Serialize, Deserialize)]
+struct Payer {
+    ended: Option<String>,
+}
+
+impl Actor for Payer {
+    fn handle(&mut self, ctx: &Context, msg: &Message) -> Outcome {
+        if msg.answer().is_some() {
+            self.ended = Some(format!("{:?} {}", msg.status(), msg.text()?));
+            return done();
+        }
+        let call = ctx.http("payments", "POST", "/v1/charges").json(&5)?;
+        match msg.subject() {
+            "lane" => call.lane("x").send(),
+            _ => call.header("x-a", "b").memo("m").timeout(std::time::Duration::from_secs(5)).send(),
+        };
+        done()
+    }
+}
+
+#[test]
+fn a_call_is_a_request_to_the_hosts_connector() {
+    let mut payer = Harness::<Payer>::new("payer/7");
+    let sent = payer.send("pay", &()).sends.remove(0);
+    assert_eq!((sent.to.to_string().as_str(), sent.subject.as_str()), ("sys-http/payments/payer/7", "post"));
+    let headers: Vec<(&str, &str)> = sent.headers.iter().collect();
+    assert_eq!(headers, [("path", "/v1/charges"), ("content-type", "application/json"), ("x-a", "b")]);
+    payer.answer_call(&sent.request.unwrap(), 402, "no money").unwrap();
+    assert_eq!(payer.state().unwrap(), br#"{"ended":"Some(402) no money"}"#);
+    assert_eq!(payer.send("lane", &()).sends[0].to.id, "payments/x");
+    payer.advance(std::time::Duration::from_secs(60));
+    assert!(payer.state().unwrap().starts_with(br#"{"ended":"None"#));
+    let mut long = Harness::<Payer>::new(&format!("payer/{}", "ö".repeat(128)));
+    let id = long.send("pay", &()).sends.remove(0).to.id;
+    assert!(id.len() <= 256 && id.starts_with("payments/payer/ö"));
+}

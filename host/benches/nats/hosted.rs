@@ -9,6 +9,7 @@ use hdrhistogram::Histogram;
 use hydra::backend::nats::Nats;
 use hydra::client::{Asked, Request};
 use hydra::config::Config;
+use hydra::connector::Endpoints;
 use hydra::effects::{Outcome, Send, StateChange};
 use hydra::id::{ActorId, Kind};
 use hydra::message::{Headers, Status};
@@ -52,6 +53,7 @@ impl Host {
             config,
             backend: nats.backend(),
             registry: Arc::new(registry),
+            endpoints: Endpoints::default(),
             guests: guests.handle().clone(),
             random: Random::of_system(),
         };

@@ -1,5 +1,5 @@
-//! What the host sees of a stream that is not its own: a part of its messages, as they are.
-//! Made by a backend, read by `source`. Pure data.
+//! What the host sees of a stream that is not its own: a part of its messages, as they are; and what became of one that it put there.
+//! Made by a backend, read by `source` and `connector`. Pure data.
 
 use bytes::Bytes;
 
@@ -35,4 +35,13 @@ pub struct ForeignMessage {
     pub headers: Option<Headers>,
     /// Opaque bytes.
     pub body: Bytes,
+}
+
+/// What became of a message for a stream that is somebody else's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForeignPut {
+    /// A stream has it, now or since an earlier copy.
+    Stored,
+    /// No stream takes its subject: nothing was stored.
+    NoStream,
 }

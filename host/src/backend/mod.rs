@@ -14,7 +14,7 @@ mod foreign;
 mod watchers;
 
 pub use calls::{Call, Calls, Verb};
-pub use foreign::{ForeignMessage, ForeignPage};
+pub use foreign::{ForeignMessage, ForeignPage, ForeignPut};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -316,6 +316,23 @@ pub trait Log: Send + Sync {
         _limit: usize,
     ) -> Result<Option<ForeignPage>, Error> {
         Ok(None)
+    }
+
+    /// Stores a message in a stream that is somebody else's: the one that takes this subject. `id` names it on every
+    /// repeat, for as long as that stream remembers. A store that is Hydra's alone has no such stream.
+    ///
+    /// LAW: MUST NOT say `Stored` before a stream has it.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Unknown`: try again with the same id. `TooLarge`: never.
+    async fn put_foreign(
+        &self,
+        _subject: &str,
+        _id: &str,
+        _headers: &Headers,
+        _body: Bytes,
+    ) -> Result<ForeignPut, Error> {
+        Ok(ForeignPut::NoStream)
     }
 
     /// Tells whoever follows; forgets it if nobody does. MUST NOT block.

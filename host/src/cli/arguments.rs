@@ -11,8 +11,8 @@ use hydra::config::Config;
 use super::api::{self, Api};
 use super::output::Output;
 use super::{
-    actor, bench, build, completions, config, deploy, dev, dlq, doctor, grouped_help, host, kind, new, rollback, send,
-    source, state, store, tail, test, timer,
+    actor, bench, build, completions, config, deploy, dev, dlq, doctor, endpoint, grouped_help, host, kind, new,
+    rollback, send, source, state, store, tail, test, timer,
 };
 
 /// An actor host: sandboxed WebAssembly handlers, durable mailboxes, exactly-once effects.
@@ -72,6 +72,8 @@ enum Verb {
     Dlq(dlq::Dlq),
     #[command(subcommand)]
     Source(source::Source),
+    #[command(subcommand)]
+    Endpoint(endpoint::Endpoint),
     #[command(subcommand)]
     Timer(timer::Timer),
     #[command(subcommand)]
@@ -162,6 +164,7 @@ fn client(verb: Verb, global: &Global, output: &Output) -> Result<()> {
             Verb::Tail(verb) => verb.run(&api, output).await,
             Verb::Dlq(verb) => verb.run(&api, output).await,
             Verb::Source(verb) => verb.run(&api, output).await,
+            Verb::Endpoint(verb) => verb.run(&api, output).await,
             Verb::Timer(verb) => verb.run(&api, output).await,
             Verb::Doctor(verb) => verb.run(&api, output).await,
             Verb::Bench(verb) => verb.run(&api, output).await,

@@ -15,6 +15,7 @@ use hydra::backend::Backend;
 use hydra::backend::embedded::{self, Embedded};
 use hydra::backend::nats::{self, Nats};
 use hydra::config::Config;
+use hydra::connector::Endpoints;
 #[cfg(debug_assertions)]
 use hydra::crash;
 use hydra::http;
@@ -163,6 +164,8 @@ fn compiled(config: &Config) -> Option<PathBuf> {
 async fn start(config: &Config, guests: &Handle) -> Result<Running> {
     let listener = http::bind(&config.http).await?;
     let address = listener.local_addr().context("ask for the address")?;
+    // Before anything is opened: a secret that is missing is a mistake in the settings.
+    let endpoints = Endpoints::open(&config.endpoint)?;
     let store = Store::open(config).await?;
     let backend = store.backend();
     let sandbox = Sandbox::new(&config.sandbox, compiled(config), config.http.component_bytes_max)?;
@@ -171,6 +174,7 @@ async fn start(config: &Config, guests: &Handle) -> Result<Running> {
         config: config.clone(),
         backend: backend.clone(),
         registry: registry.clone(),
+        endpoints: endpoints.clone(),
         guests: guests.clone(),
         random: Random::of_system(),
     };
@@ -183,6 +187,7 @@ async fn start(config: &Config, guests: &Handle) -> Result<Running> {
         backend: backend.clone(),
         config: config.http.clone(),
         sources: config.source.clone(),
+        endpoints,
         ready: Arc::new(move || readiness.ready()),
     };
     let api = Handle::current().spawn(http::serve(listener, api, stop_api.clone()));

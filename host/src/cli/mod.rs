@@ -18,6 +18,7 @@ mod dev;
 mod dlq;
 mod doctor;
 mod doctor_nats;
+mod endpoint;
 mod event_lines;
 mod grouped_help;
 mod host;

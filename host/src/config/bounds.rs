@@ -2,7 +2,7 @@
 //! Never changes a value: one out of bounds is refused, not clamped.
 
 use super::settings::Config;
-use super::{binding, nats};
+use super::{binding, endpoint, nats, sink};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -40,6 +40,8 @@ pub(super) fn check(config: &Config) -> Vec<Broken> {
     broken.extend(node(config));
     broken.extend(nats::check(&config.nats));
     broken.extend(binding::check(config));
+    broken.extend(endpoint::check(config));
+    broken.extend(sink::check(config));
     broken.extend(token(config));
     broken.extend(hosts(config));
     if let Err(error) = crate::telemetry::filter(&config.telemetry.log) {

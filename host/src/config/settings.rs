@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::binding::Binding;
+use super::endpoint::Endpoint;
+use super::sink::Sink;
 
 /// All settings of a host.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +29,10 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// Streams of others that are bound to actors. Default none.
     pub source: Vec<Binding>,
+    /// Places outside that actors may call over HTTP. Default none.
+    pub endpoint: Vec<Endpoint>,
+    /// Subjects of NATS on which actors may publish. Default none.
+    pub sink: Vec<Sink>,
 }
 
 /// When a message or a record counts as stored.

@@ -3,12 +3,13 @@
 //! Never opens the store's files, never runs a guest, and never trusts a header.
 //!
 //! A request's way: `serve` (sockets, drain) → `guard` (who may, how many) → `routes` → one file per resource
-//! (`ask`, `actors`, `kinds`, `dead_letters`, `events`, `sources`, `timers`), which read with `input` and fail with `problem`.
+//! (`ask`, `actors`, `kinds`, `dead_letters`, `endpoints`, `events`, `sources`, `timers`), which read with `input` and fail with `problem`.
 //! The JSON of all answers is in `view`. Every route, header and problem is listed in `docs/reference/http.md`.
 
 mod actors;
 mod ask;
 mod dead_letters;
+mod endpoints;
 mod events;
 mod guard;
 mod input;

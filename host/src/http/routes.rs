@@ -14,10 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::problem::{METHOD_NOT_ALLOWED, NO_SUCH_ROUTE, NOT_READY, Problem};
 use super::view::{About, Health};
-use super::{actors, ask, dead_letters, events, kinds, sources, timers};
+use super::{actors, ask, dead_letters, endpoints, events, kinds, sources, timers};
 use crate::backend::Backend;
 use crate::client::Client;
 use crate::config;
+use crate::connector::Endpoints;
 use crate::registry::Registry;
 
 /// When to ask again whether the host is ready, in seconds.
@@ -38,6 +39,8 @@ pub struct Api {
     pub config: config::Http,
     /// The streams of others that this host binds to actors.
     pub sources: Vec<config::Binding>,
+    /// The places outside that its actors may call.
+    pub endpoints: Endpoints,
     /// Whether the host serves.
     pub ready: Readiness,
 }
@@ -85,6 +88,7 @@ pub(super) fn routes(api: Api, shutdown: CancellationToken) -> Router {
         .route("/v1/dead-letters/{id}/body", get(dead_letters::body))
         .route("/v1/dead-letters/{id}/replay", post(dead_letters::replay))
         .route("/v1/sources", get(sources::list))
+        .route("/v1/endpoints", get(endpoints::list))
         .route("/v1/timers", get(timers::list))
         .route("/v1/timers/{kind}/{id}", get(timers::show_all))
         .route("/v1/timers/{kind}/{id}/{name}", get(timers::show).delete(timers::cancel))

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
+use crate::connector;
 use crate::deadletter::DeadLetter;
 use crate::digest::Digest;
 use crate::id::{ActorId, Kind, Seq};
@@ -185,6 +186,13 @@ pub struct DeadLetters {
     pub dead_letters: Vec<DeadLetter>,
     /// Goes into `after` for the next page; none: this is the last.
     pub next: Option<Seq>,
+}
+
+/// `GET /v1/endpoints`: those of the host that answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoints {
+    /// By name.
+    pub endpoints: Vec<connector::Status>,
 }
 
 /// `GET /v1/sources`: those of the host that answers.

@@ -14,6 +14,7 @@ use crate::backend::{Backend, memory};
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::connector::Endpoints;
 use crate::id::Kind;
 use crate::node::{Node, Parts};
 use crate::random::Random;
@@ -182,6 +183,13 @@ async fn serve(setting: &Setting, link: &Arc<Link>, start: u64) -> Result<Node, 
     // A day, so that copies are recognised however far a scenario lets time pass.
     config.store.retention_s = 86_400;
     let random = Random::of_seed(setting.seed.wrapping_add(start));
-    let parts = Parts { config, backend: link.backend(), registry, guests: Handle::current(), random };
+    let parts = Parts {
+        config,
+        backend: link.backend(),
+        registry,
+        endpoints: Endpoints::default(),
+        guests: Handle::current(),
+        random,
+    };
     Ok(Node::start(parts).await?)
 }

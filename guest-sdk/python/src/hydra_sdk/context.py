@@ -16,6 +16,9 @@ from hydra_sdk.outcome import Payload, to_body, to_payload
 Level: TypeAlias = Literal["trace", "debug", "info", "warn", "error"]
 """How bad a log line is."""
 
+ID_BYTES_MAX = 256
+"""Longest id of an actor, in bytes."""
+
 Missed: TypeAlias = Literal["fire-once", "skip"]
 """What becomes of a timer's times that nobody could tell of, because no host ran or the actor was suspended.
 
@@ -126,6 +129,30 @@ class Context:
         """
         body, memo = to_body("message", value), to_body("memo", memo)
         return self._host.request(ActorId.of(to), subject, body, Headers(headers), timeout_ms, memo)
+
+    def http(
+        self,
+        endpoint: str,
+        method: str,
+        path: str,
+        value: object = b"",
+        *,
+        timeout_ms: int = 30_000,
+        memo: object = b"",
+        headers: AnyHeaders = (),
+        lane: str | None = None,
+    ) -> str:
+        """Calls an endpoint of the host's settings over HTTP: a request, whose answer has `msg.status`.
+
+        The kind needs the grant `http = ["ENDPOINT"]` in `actor.toml`. At least once: after a crash the other side may
+        see the same call again, with the same `Idempotency-Key`. Calls of one lane keep their order; the default is a
+        lane of this actor's own. Returns the request's token.
+        """
+        call = to_payload("call", value, headers)
+        # Two actors with very long names may share a lane: that costs time and nothing else.
+        place = f"{endpoint}/{self.actor if lane is None else lane}".encode()[:ID_BYTES_MAX].decode(errors="ignore")
+        to, sent = ActorId("sys-http", place), Headers([("path", path), *call.headers])
+        return self._host.request(to, method.lower(), call.body, sent, timeout_ms, to_body("memo", memo))
 
     def answer(self, reply_token: str, value: object = b"", headers: AnyHeaders = ()) -> None:
         """Answers a message whose turn ended in `later()`. The first answer counts."""

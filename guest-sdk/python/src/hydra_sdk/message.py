@@ -87,6 +87,12 @@ class Message:
         """Of a timer that repeats: how many further times passed before this one was told."""
         return int(self.headers.get("hydra-missed") or 0)
 
+    @property
+    def status(self) -> int | None:
+        """The HTTP status with which a call was answered; None: this is another message, or there was no response."""
+        status = self.headers.get("status") if self.answer is not None and self.answer.ending == "replied" else None
+        return int(status) if status is not None and status.isdecimal() else None
+
     @overload
     def json(self) -> Any: ...
     @overload

@@ -118,6 +118,11 @@ impl<A: Actor> Harness<A> {
         self.end_request(token, Ending::Replied, Headers::default(), body.into())
     }
 
+    /// Answers a call to the outside with this status and body, and runs the turn. None: nobody waits for it any more.
+    pub fn answer_call(&mut self, token: &str, status: u16, body: impl Into<Vec<u8>>) -> Option<Turn> {
+        self.end_request(token, Ending::Replied, [("status", status.to_string().as_str())], body)
+    }
+
     /// Ends a request in any way, and runs the turn. None: nobody waits for it any more.
     pub fn end_request(
         &mut self,

@@ -1,14 +1,18 @@
-//! Reads streams that are somebody else's, without a consumer and without a trace: not even a work queue notices.
-//! Used by `log`. Never writes, acknowledges or deletes anything there.
+//! Reads streams that are somebody else's, without a consumer and without a trace: not even a work queue notices; and publishes
+//! where such a stream takes it. Used by `log`. Never changes a stream, acknowledges or deletes anything there.
+
+use bytes::Bytes;
 
 use super::api::{Failure, StreamInfo, stream_info};
 use super::error::code;
 use super::headers;
 use super::history::{History, Start};
+use super::publisher::{Outgoing, PublishError};
 use super::session::Session;
 use super::stored::Stored;
-use crate::backend::{Error, ForeignMessage, ForeignPage};
+use crate::backend::{Error, ForeignMessage, ForeignPage, ForeignPut};
 use crate::id::Seq;
+use crate::message::Headers;
 
 /// Bytes that are read at once, above the first message.
 const BYTES: usize = 512 << 10;
@@ -44,6 +48,26 @@ pub(super) async fn read(
         before = now;
     }
     Err(Error::Unavailable { reason: format!("the stream {stream} changes faster than it can be read") })
+}
+
+/// Publishes a message where somebody else's stream takes it, and waits until it has.
+///
+/// # Errors
+/// `Unavailable`, `Unknown`: try again with the same id. `TooLarge`: never.
+pub(super) async fn put(
+    session: &Session,
+    subject: &str,
+    id: &str,
+    headers: &Headers,
+    body: Bytes,
+) -> Result<ForeignPut, Error> {
+    let mut headers = headers::encode(headers);
+    headers.insert(async_nats::header::NATS_MESSAGE_ID, id);
+    match session.publisher.publish(Outgoing { subject: subject.into(), headers, body }).await {
+        Ok(_) => Ok(ForeignPut::Stored),
+        Err(PublishError::NoStream { .. }) => Ok(ForeignPut::NoStream),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn head(info: &StreamInfo, after: Seq) -> ForeignPage {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use serde_json::json;
 
@@ -22,10 +23,11 @@ use super::stored::{self, Stored, delivery, message_id};
 use super::time::ServerTime;
 use crate::backend::bounds::check_messages;
 use crate::backend::{
-    self, Appended, Delivery, Error, Follow, ForeignPage, Inbox, Log, NewMessage, Notice, Queue, Standing,
+    self, Appended, Delivery, Error, Follow, ForeignPage, ForeignPut, Inbox, Log, NewMessage, Notice, Queue, Standing,
 };
 use crate::clock::Time;
 use crate::id::{ActorId, BucketId, Epoch, Seq};
+use crate::message::Headers;
 use crate::names::MessageId;
 
 /// Tries of one message while a copy of it is on its way.
@@ -301,6 +303,11 @@ impl Log for Streams {
     ) -> Result<Option<ForeignPage>, Error> {
         self.session.check()?;
         foreign::read(&self.session, stream, filter, after, limit).await
+    }
+
+    async fn put_foreign(&self, subject: &str, id: &str, headers: &Headers, body: Bytes) -> Result<ForeignPut, Error> {
+        self.session.check()?;
+        foreign::put(&self.session, subject, id, headers, body).await
     }
 
     fn notify(&self, notice: Notice) {

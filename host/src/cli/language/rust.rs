@@ -34,6 +34,7 @@ pub(super) const RUST: Language = Language {
         "README.md",
         "src/actor.rs",
         "src/bindings.rs",
+        "src/call.rs",
         "src/context.rs",
         "src/describe.rs",
         "src/export.rs",
