@@ -261,12 +261,13 @@ impl Activation {
         let untried = History { attempts: 0, waits: 0, first: now, accepted: delivery.time };
         let history = self.trouble_at(delivery).map_or(untried, |trouble| trouble.history);
         let (record, secret) = (&draft.record, &context.secret);
-        let turn = Turn { origin, delivery, message, heard, record, history, now, secret };
+        let histories = &context.histories;
+        let turn = Turn { origin, delivery, message, heard, record, history, now, secret, histories };
         if let Some(settled) = turn.repeated() {
             return Ok(Ended::Settled(Box::new(settled)));
         }
         let ended = match self.code(code).await {
-            Err(fault) => turn.fail(fault),
+            Err(fault) => turn.cannot_run(fault),
             Ok((handler, instance)) => {
                 let manifest = handler.manifest();
                 let version: (Digest, u32) = (handler.version(), manifest.state_version);

@@ -19,6 +19,7 @@ use crate::commit::Loaded;
 use crate::config;
 use crate::crash::{self, Step};
 use crate::guard::lock;
+use crate::history::Histories;
 use crate::id::{ActorId, BucketId, Epoch, Seq};
 use crate::mailbox::{Mailboxes, Share};
 use crate::registry::Registry;
@@ -40,6 +41,8 @@ pub(crate) struct Context {
     pub(crate) secret: [u8; 32],
     /// Records of actors that were active lately. May be stale: the compare-and-swap finds out.
     pub(crate) records: Cache<ActorId, Loaded, RecordSize>,
+    /// The last turns of actors that were awake lately.
+    pub(crate) histories: Histories,
     /// Memory for waiting messages, in KiB.
     pub(crate) memory: Arc<Semaphore>,
     pub(crate) vitals: Arc<Vitals>,

@@ -18,8 +18,10 @@ use crate::client::Client;
 use crate::cluster::{self, Member, Membership, Ownership};
 use crate::config::Config;
 use crate::crash::{self, Step};
+use crate::history::Histories;
 use crate::id::BucketId;
 use crate::incarnations;
+use crate::inquiry::Inquiry;
 use crate::message::Headers;
 use crate::random::Random;
 use crate::registry::Registry;
@@ -54,6 +56,7 @@ pub struct Node {
     loops: TaskTracker,
     /// As the other hosts on this store see it.
     me: Member,
+    inquiry: Inquiry,
 }
 
 impl Node {
@@ -77,6 +80,7 @@ impl Node {
             retired,
             retention: Duration::from_secs(config.store.retention_s),
             records: Cache::with_weighter(RECORDS_EXPECTED, config.node.record_cache_bytes, RecordSize),
+            histories: Histories::default(),
             memory: Arc::new(Semaphore::new((config.node.mailbox_bytes_max / 1024).min(Semaphore::MAX_PERMITS))),
             vitals: Arc::default(),
             oldest: Oldest::default(),
@@ -92,6 +96,7 @@ impl Node {
         if context.backend.exclusive {
             context.oldest.set_elsewhere(Some(None));
         }
+        let inquiry = Inquiry::new(context.backend.clone(), context.histories.clone(), me.clone());
         let lease = Duration::from_secs(context.settings.lease_s);
         let membership = Membership::new(me.clone(), context.backend.liveness.clone(), lease);
         let mut ownership = Ownership::new(context.clone(), membership, loops.clone());
@@ -100,17 +105,24 @@ impl Node {
         } else {
             loops.spawn(ownership.run());
             loops.spawn(context.registry.clone().keep_up(context.ended.clone()));
+            loops.spawn(inquiry.clone().answer(context.ended.clone()));
         }
         for binding in config.source {
             loops.spawn(source::watch(binding, context.clone(), client.clone()));
         }
-        Ok(Self { context, client, loops, me })
+        Ok(Self { context, client, loops, me, inquiry })
     }
 
     /// Sends and asks.
     #[must_use]
     pub fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    /// Asks what this host and the others remember.
+    #[must_use]
+    pub fn inquiry(&self) -> Inquiry {
+        self.inquiry.clone()
     }
 
     /// Whether messages are being handled: the buckets are owned and the store answers. Otherwise why not.

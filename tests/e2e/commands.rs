@@ -180,6 +180,29 @@ fn the_doctor_and_the_benchmark_find_a_healthy_host() -> Result<()> {
 }
 
 #[test]
+fn an_actor_that_is_stuck_is_found_and_its_history_tells_why() -> Result<()> {
+    let host = Host::with(&["poison"])?;
+    host.refused(&["ask", "poison/1", "refuse"])?;
+    host.refused(&["ask", "poison/1", "suspend"])?;
+    let history = host.json(&["actor", "history", "poison/1"])?;
+    let turns = history["turns"].as_array().context("turns")?;
+    let told: Vec<(&str, &str)> =
+        turns.iter().filter_map(|turn| Some((turn["subject"].as_str()?, turn["outcome"].as_str()?))).collect();
+    assert_eq!(told, [("refuse", "refused"), ("suspend", "suspended")], "{history}");
+    let text = host.hydra(&["actor", "history", "poison/1"])?;
+    assert!(text.contains("SUBJECT") && text.contains("refused: as asked"), "{text}");
+    let held = host.json(&["actor", "ls", "--status", "suspended"])?;
+    assert_eq!(held["actors"][0]["actor"], "poison/1");
+    let findings = host.json(&["doctor"])?;
+    let of = |what: &str| findings.as_array().and_then(|all| all.iter().find(|one| one["what"] == what)).cloned();
+    let suspended = of("suspended").context("a finding")?;
+    assert!(suspended["finding"].as_str().is_some_and(|text| text.contains("poison/1")), "{suspended}");
+    assert!(suspended["cure"].as_str().is_some_and(|text| text.contains("hydra actor resume poison/1")), "{suspended}");
+    host.eventually(&["doctor"], |findings| findings.to_string().contains("messages of 1 actors are parked"))?;
+    Ok(())
+}
+
+#[test]
 fn a_repeated_key_is_told_as_a_replay() -> Result<()> {
     let host = Host::with(&["counter"])?;
     let ask = ["ask", "counter/alice", "add", "5", "--key", "order-17"];

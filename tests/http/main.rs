@@ -3,3 +3,4 @@
 mod actors;
 mod edges;
 mod operating;
+mod watching;

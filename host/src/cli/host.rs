@@ -181,6 +181,7 @@ async fn start(config: &Config, guests: &Handle) -> Result<Running> {
         client: node.client(),
         registry: registry.clone(),
         backend: backend.clone(),
+        inquiry: node.inquiry(),
         config: config.http.clone(),
         sources: config.source.clone(),
         ready: Arc::new(move || readiness.ready()),

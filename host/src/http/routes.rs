@@ -14,10 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::problem::{METHOD_NOT_ALLOWED, NO_SUCH_ROUTE, NOT_READY, Problem};
 use super::view::{About, Health};
-use super::{actors, ask, dead_letters, events, kinds, sources, timers};
+use super::{actors, ask, buckets, dead_letters, events, kinds, sources, timers, turns};
 use crate::backend::Backend;
 use crate::client::Client;
 use crate::config;
+use crate::inquiry::Inquiry;
 use crate::registry::Registry;
 
 /// When to ask again whether the host is ready, in seconds.
@@ -34,6 +35,8 @@ pub struct Api {
     pub registry: Arc<Registry>,
     /// The store: records, dead letters and events are read from it.
     pub backend: Backend,
+    /// Asks all hosts for what they remember.
+    pub inquiry: Inquiry,
     /// The settings.
     pub config: config::Http,
     /// The streams of others that this host binds to actors.
@@ -71,11 +74,13 @@ pub(super) fn routes(api: Api, shutdown: CancellationToken) -> Router {
         .route("/version", get(version))
         .route("/v1/actors", get(actors::list))
         .route("/v1/actors/{kind}/{id}", get(actors::show).delete(actors::delete))
-        .route("/v1/actors/{kind}/{id}/{subject}", post(ask::ask).get(actors::state))
+        .route("/v1/actors/{kind}/{id}/{subject}", post(ask::ask).get(actors::below))
         .route("/v1/admin/actors/{kind}/{id}/suspend", post(actors::suspend))
         .route("/v1/admin/actors/{kind}/{id}/resume", post(actors::resume))
         .route("/v1/admin/actors/{kind}/{id}/skip", post(actors::skip))
         .route("/v1/admin/actors/{kind}/{id}/state", put(actors::set_state))
+        .route("/v1/buckets", get(buckets::list))
+        .route("/v1/turns", get(turns::rank))
         .route("/v1/kinds", get(kinds::list))
         .route("/v1/kinds/{kind}", get(kinds::show))
         .route("/v1/kinds/{kind}/versions", get(kinds::versions).post(kinds::deploy).layer(upload))
