@@ -32,6 +32,7 @@ const VERBS: [&str; 20] = [
     "config",
     "store",
     "doctor",
+    "top",
     "bench",
     "completions",
 ];

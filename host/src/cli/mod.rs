@@ -41,6 +41,7 @@ mod store;
 mod tail;
 mod test;
 mod timer;
+mod top;
 mod transfer;
 
 pub(crate) use arguments::Cli;
