@@ -18,6 +18,7 @@ use crate::message::{Answer, Message, Problem, Status};
 use crate::outbox::Entry;
 use crate::record::{self, Record};
 use crate::reply::Reply;
+use crate::telemetry::{Metrics, TurnEnd};
 use crate::timer::{Heard, Waits};
 use crate::wasm::{Handled, Input, Instance};
 
@@ -170,6 +171,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) now: Time,
     /// Keys all randomness that guests see.
     pub(crate) secret: &'a [u8; 32],
+    /// Where the turn is counted.
+    pub(crate) metrics: &'a Metrics,
 }
 
 impl Turn<'_> {
@@ -195,10 +198,11 @@ impl Turn<'_> {
         let shown = self.heard.shown(self.message);
         let input = self.input(shown.as_ref().unwrap_or(self.message), idle);
         let handled = instance.handle(input).instrument(span).await;
-        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let wall = started.elapsed();
         let reusable = handled.reusable;
         self.tell_lines(&handled, log);
         let (outcome, problem, sends) = describe(&handled);
+        self.count(outcome, wall, handled.cpu);
         let ended = self.settle(handled, code);
         events::tell(log, || Event::Turn {
             time: self.now,
@@ -209,10 +213,22 @@ impl Turn<'_> {
             outcome: outcome.into(),
             problem,
             attempt: self.history.attempts + 1,
-            micros,
+            micros: u64::try_from(wall.as_micros()).unwrap_or(u64::MAX),
             sends,
         });
         (ended, reusable)
+    }
+
+    fn count(&self, outcome: &'static str, wall: Duration, running: Duration) {
+        let is_first = self.history.attempts == 0 && self.history.waits == 0;
+        self.metrics.turn(&TurnEnd {
+            kind: self.message.to.kind(),
+            outcome,
+            queued: is_first.then(|| self.now.distance(self.delivery.time)),
+            wall,
+            running,
+            is_tick: matches!(self.heard, Heard::Tick { .. }),
+        });
     }
 
     fn input<'a>(&'a self, message: &'a Message, idle: Duration) -> Input<'a> {

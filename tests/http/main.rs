@@ -2,4 +2,5 @@
 
 mod actors;
 mod edges;
+mod metrics;
 mod operating;

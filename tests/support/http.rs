@@ -109,7 +109,8 @@ pub async fn api(rig: &Rig) -> (Arc<Node>, Api) {
     let node = Arc::new(node);
     let probe = Arc::clone(&node);
     let (client, backend, config) = (node.client(), rig.backend.clone(), config::Http::default());
-    (node, Api { client, registry, backend, config, sources: Vec::new(), ready: Arc::new(move || probe.ready()) })
+    let (metrics, ready) = (rig.metrics.clone(), Arc::new(move || probe.ready()));
+    (node, Api { client, registry, backend, config, sources: Vec::new(), ready, metrics })
 }
 
 /// An API whose store is away: for everything that is decided before the store is asked, and for what happens then.
