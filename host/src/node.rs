@@ -26,6 +26,7 @@ use crate::message::Headers;
 use crate::random::Random;
 use crate::registry::Registry;
 use crate::source;
+use crate::telemetry::{Metrics, table};
 
 /// Where the system's secret is kept: it keys all randomness that guests see, so nobody outside can foretell it.
 const SECRET_KEY: &str = "secret";
@@ -46,6 +47,8 @@ pub struct Parts {
     pub guests: tokio::runtime::Handle,
     /// What message ids and the system's secret are drawn from.
     pub random: Random,
+    /// Where this host counts: its own, or those of several add up.
+    pub metrics: Arc<Metrics>,
 }
 
 /// A running host.
@@ -66,13 +69,14 @@ impl Node {
     /// # Errors
     /// The store's: it cannot be served.
     pub async fn start(parts: Parts) -> Result<Self, Error> {
-        let Parts { config, backend, registry, guests, random } = parts;
+        let Parts { config, backend, registry, guests, random, metrics } = parts;
         let (loops, ended) = (TaskTracker::new(), CancellationToken::new());
         let retired = incarnations::whole(&*backend.actors).await?.until();
         let secret = secret(&backend, &random).await?;
         let boot = data_encoding::HEXLOWER.encode(&random.bytes::<8>()?);
         let me = Member { node: config.node.name.clone(), boot };
-        let client = Client::open(backend.clone(), registry.clone(), random, &loops, ended.clone()).await?;
+        let client =
+            Client::open(backend.clone(), registry.clone(), random, metrics.clone(), &loops, ended.clone()).await?;
         let unnamed = |error: crate::id::Error| Error::Unavailable { reason: error.to_string() };
         source::install(&config.source, &backend, &registry).map_err(unnamed)?;
         let context = Arc::new(Context {
@@ -83,6 +87,7 @@ impl Node {
             histories: Histories::default(),
             memory: Arc::new(Semaphore::new((config.node.mailbox_bytes_max / 1024).min(Semaphore::MAX_PERMITS))),
             vitals: Arc::default(),
+            metrics,
             oldest: Oldest::default(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
@@ -92,6 +97,7 @@ impl Node {
             guests,
             ended,
         });
+        show_gauges(&context);
         // Nobody else can have anything unfinished.
         if context.backend.exclusive {
             context.oldest.set_elsewhere(Some(None));
@@ -130,10 +136,7 @@ impl Node {
     /// # Errors
     /// A sentence for people.
     pub fn ready(&self) -> Result<(), String> {
-        if self.context.draining.is_cancelled() {
-            return Err("the host is draining".into());
-        }
-        self.context.vitals.trouble().map_or(Ok(()), Err)
+        self.context.ready()
     }
 
     /// The buckets that this host serves, as far as it knows.
@@ -166,6 +169,22 @@ impl Node {
     pub fn kill(&self) {
         self.context.ended.cancel();
     }
+}
+
+/// Has this host's state shown among the metrics for as long as it lives.
+fn show_gauges(context: &Arc<Context>) {
+    let show = |row: &table::Row, read: fn(&Context) -> usize| {
+        let context_of_gauge = Arc::downgrade(context);
+        context.metrics.gauge(row, move || context_of_gauge.upgrade().map(|context| read(&context)));
+    };
+    show(&table::ALIVE, |context| context.tasks.len());
+    show(&table::MAILBOX_BYTES, Context::mailbox_bytes);
+    show(&table::MAILBOX_BYTES_MAX, |context| context.settings.mailbox_bytes_max);
+    show(&table::SLOTS, |context| context.registry.pool_usage().0);
+    show(&table::SLOTS_MAX, |context| context.registry.pool_usage().1);
+    show(&table::READY, |context| usize::from(context.ready().is_ok()));
+    show(&table::STORE_WAITS, |context| context.vitals.waiting());
+    show(&table::BUCKETS, |context| context.oldest.buckets().len());
 }
 
 /// The system's secret; made once.

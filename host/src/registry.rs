@@ -275,6 +275,12 @@ impl Registry {
         self.kinds.load().get(kind)?.handler.as_ref().err().cloned()
     }
 
+    /// Places of the sandbox's pool that instances take, and all of them.
+    #[must_use]
+    pub fn pool_usage(&self) -> (usize, usize) {
+        self.sandbox.usage()
+    }
+
     /// Whether a kind was deployed here.
     #[must_use]
     pub fn knows(&self, kind: &Kind) -> bool {

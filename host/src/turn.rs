@@ -19,6 +19,7 @@ use crate::message::{Answer, Message, Problem, Status};
 use crate::outbox::Entry;
 use crate::record::{self, Record};
 use crate::reply::Reply;
+use crate::telemetry::{Metrics, TurnEnd};
 use crate::timer::{Heard, Waits};
 use crate::wasm::{Handled, Input, Instance};
 
@@ -171,6 +172,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) now: Time,
     /// Keys all randomness that guests see.
     pub(crate) secret: &'a [u8; 32],
+    /// Where the turn is counted.
+    pub(crate) metrics: &'a Metrics,
     /// Remembers how it ends.
     pub(crate) histories: &'a Histories,
 }
@@ -198,11 +201,12 @@ impl Turn<'_> {
         let shown = self.heard.shown(self.message);
         let input = self.input(shown.as_ref().unwrap_or(self.message), idle);
         let handled = instance.handle(input).instrument(span).await;
-        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let wall = started.elapsed();
         let reusable = handled.reusable;
         self.tell_lines(&handled, log);
         let (outcome, problem) = history::describe(&handled.result);
-        let effects = Counts::of(&handled.effects);
+        let (effects, micros) = (Counts::of(&handled.effects), u64::try_from(wall.as_micros()).unwrap_or(u64::MAX));
+        self.count(outcome, wall, handled.cpu);
         self.remember(outcome, problem.clone(), micros, effects);
         let ended = self.settle(handled, code);
         events::tell(log, || Event::Turn {
@@ -241,6 +245,18 @@ impl Turn<'_> {
             trace: self.message.trace.as_deref().and_then(history::trace_id),
         };
         self.histories.add(&self.message.to, turn);
+    }
+
+    fn count(&self, outcome: &'static str, wall: Duration, running: Duration) {
+        let is_first = self.history.attempts == 0 && self.history.waits == 0;
+        self.metrics.turn(&TurnEnd {
+            kind: self.message.to.kind(),
+            outcome,
+            queued: is_first.then(|| self.now.distance(self.delivery.time)),
+            wall,
+            running,
+            is_tick: matches!(self.heard, Heard::Tick { .. }),
+        });
     }
 
     fn input<'a>(&'a self, message: &'a Message, idle: Duration) -> Input<'a> {

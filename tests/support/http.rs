@@ -109,8 +109,9 @@ pub async fn api(rig: &Rig) -> (Arc<Node>, Api) {
     let node = Arc::new(node);
     let probe = Arc::clone(&node);
     let (client, backend, config) = (node.client(), rig.backend.clone(), config::Http::default());
-    let (inquiry, sources, ready) = (node.inquiry(), Vec::new(), Arc::new(move || probe.ready()));
-    (node, Api { client, registry, backend, inquiry, config, sources, ready })
+    let (inquiry, metrics, sources, ready) =
+        (node.inquiry(), rig.metrics.clone(), Vec::new(), Arc::new(move || probe.ready()));
+    (node, Api { client, registry, backend, inquiry, config, sources, ready, metrics })
 }
 
 /// An API whose store is away: for everything that is decided before the store is asked, and for what happens then.

@@ -22,6 +22,7 @@ use hydra::ingress;
 use hydra::node::{Node, Parts};
 use hydra::random::Random;
 use hydra::registry::Registry;
+use hydra::telemetry::Metrics;
 use hydra::wasm::Sandbox;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
@@ -167,12 +168,14 @@ async fn start(config: &Config, guests: &Handle) -> Result<Running> {
     let backend = store.backend();
     let sandbox = Sandbox::new(&config.sandbox, compiled(config), config.http.component_bytes_max)?;
     let registry = Arc::new(Registry::open(backend.clone(), sandbox).await.context("load the kinds")?);
+    let metrics = Arc::new(Metrics::new()?);
     let parts = Parts {
         config: config.clone(),
         backend: backend.clone(),
         registry: registry.clone(),
         guests: guests.clone(),
         random: Random::of_system(),
+        metrics: metrics.clone(),
     };
     let node = Arc::new(Node::start(parts).await.context("take up the buckets")?);
     let stop_api = CancellationToken::new();
@@ -185,6 +188,7 @@ async fn start(config: &Config, guests: &Handle) -> Result<Running> {
         config: config.http.clone(),
         sources: config.source.clone(),
         ready: Arc::new(move || readiness.ready()),
+        metrics,
     };
     let api = Handle::current().spawn(http::serve(listener, api, stop_api.clone()));
     if let Store::Nats(store) = &store {

@@ -6,7 +6,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, Uri};
+use axum::response::IntoResponse;
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use tokio::sync::Semaphore;
@@ -20,6 +22,7 @@ use crate::client::Client;
 use crate::config;
 use crate::inquiry::Inquiry;
 use crate::registry::Registry;
+use crate::telemetry::Metrics;
 
 /// When to ask again whether the host is ready, in seconds.
 const NOT_READY_RETRY_S: u32 = 1;
@@ -43,6 +46,8 @@ pub struct Api {
     pub sources: Vec<config::Binding>,
     /// Whether the host serves.
     pub ready: Readiness,
+    /// What the host counts and measures.
+    pub metrics: Arc<Metrics>,
 }
 
 /// What all handlers share.
@@ -72,6 +77,7 @@ pub(super) fn routes(api: Api, shutdown: CancellationToken) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/version", get(version))
+        .route("/metrics", get(metrics))
         .route("/v1/actors", get(actors::list))
         .route("/v1/actors/{kind}/{id}", get(actors::show).delete(actors::delete))
         .route("/v1/actors/{kind}/{id}/{subject}", post(ask::ask).get(actors::below))
@@ -107,6 +113,11 @@ async fn readyz(State(shared): Host) -> Result<Json<Health>, Problem> {
     let ready = if shared.shutdown.is_cancelled() { Err("it is stopping".to_owned()) } else { (shared.api.ready)() };
     ready.map_err(|reason| Problem::new(NOT_READY, reason).retry_after(NOT_READY_RETRY_S))?;
     Ok(Json(Health { status: Cow::Borrowed("ready") }))
+}
+
+/// For Prometheus, in its text format.
+async fn metrics(State(shared): Host) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], shared.api.metrics.text())
 }
 
 async fn version() -> Json<About> {
