@@ -102,6 +102,7 @@ fn when_no_host_answers_the_next_step_is_told() -> Result<()> {
         &["source", "ls"],
         &["dlq", "drop", "--all", "--yes"],
         &["tail"],
+        &["top"],
         &["bench"],
     ] {
         let ran = hydra(&[verb, &["--url", NOBODY]].concat())?;

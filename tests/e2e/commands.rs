@@ -204,6 +204,28 @@ fn an_actor_that_is_stuck_is_found_and_its_history_tells_why() -> Result<()> {
 }
 
 #[test]
+fn top_tells_once_what_a_host_does() -> Result<()> {
+    let host = Host::with(&["counter", "poison"])?;
+    host.refused(&["ask", "poison/1", "fail"])?;
+    for _ in 0..3 {
+        host.hydra(&["ask", "counter/alice", "add", "1"])?;
+    }
+    let picture = host.json(&["top", "--once", "--every", "1"])?;
+    assert_eq!((&picture["ready"], &picture["buckets_served"]), (&json!(true), &picture["buckets"]), "{picture}");
+    let of =
+        |kind: &str| picture["kinds"].as_array().and_then(|all| all.iter().find(|one| one["kind"] == kind)).cloned();
+    assert_eq!(of("counter").context("counter")?["outcomes"]["replied"], 3.0, "{picture}");
+    let poison = of("poison").context("poison")?;
+    assert_eq!((&poison["outcomes"]["failed"], &poison["dead_letters"]), (&json!(1.0), &json!(1.0)), "{picture}");
+    assert_eq!(picture["failing"][0]["actor"], "poison/1");
+    let text = host.hydra(&["top", "--once", "--every", "1"])?;
+    assert!(text.contains("TURNS/S") && text.contains("poison"), "{text}");
+    let piped = host.refused(&["top", "--every", "1"])?;
+    assert!(piped.contains("hydra top --once"), "{piped}");
+    Ok(())
+}
+
+#[test]
 fn a_repeated_key_is_told_as_a_replay() -> Result<()> {
     let host = Host::with(&["counter"])?;
     let ask = ["ask", "counter/alice", "add", "5", "--key", "order-17"];

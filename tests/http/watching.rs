@@ -136,3 +136,22 @@ async fn a_kind_that_loads_has_no_trouble() -> Result {
     assert!(!kinds.kinds.is_empty() && kinds.kinds.iter().all(|kind| kind.trouble.is_none()));
     Ok(())
 }
+
+#[tokio::test]
+async fn the_dashboard_is_open_and_lets_a_browser_run_nothing_else() -> Result {
+    let rig = Rig::new();
+    let (_node, mut api) = api(&rig).await;
+    api.config.token = Some("0123456789abcdef".into());
+    let served = Served::start(api).await?;
+    assert_eq!(served.get("/v1/kinds").await?.status(), 401);
+    let page = served.get("/dashboard").await?;
+    assert_eq!((page.status().as_u16(), &page.headers()["content-type"]), (200, &"text/html; charset=utf-8".parse()?));
+    let policy = page.headers()["content-security-policy"].to_str()?.to_owned();
+    for part in ["default-src 'none'", "script-src 'sha256-", "connect-src 'self'", "frame-ancestors 'none'"] {
+        assert!(policy.contains(part) && !policy.contains("unsafe"), "{part}: {policy}");
+    }
+    assert_eq!(page.headers()["x-content-type-options"], "nosniff");
+    assert!(page.text().await?.contains("<title>Hydra</title>"));
+    assert_eq!(served.post("/dashboard", "").await?.status(), 405);
+    Ok(())
+}

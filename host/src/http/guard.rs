@@ -8,6 +8,7 @@ use axum::http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue, ORIGIN};
 use axum::http::request::Parts;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::dashboard;
 use super::problem::{FOREIGN_HOST, FOREIGN_ORIGIN, OVER_LIMIT, Problem, UNAUTHORIZED};
 use crate::config;
 
@@ -40,12 +41,12 @@ impl Guard {
         }
     }
 
-    /// Whether a request may be handled. Health checks need no token, and neither they nor a look at the metrics are ever too
-    /// many: both are wanted most when the host has too much to do.
+    /// Whether a request may be handled. Health checks and the dashboard, which is empty, need no token; neither they nor a
+    /// look at the metrics are ever too many: they are wanted most when the host has too much to do.
     pub(super) fn admit(&self, request: &Parts) -> Result<Pass<'_>, Problem> {
         self.check_host(request)?;
         self.check_origin(&request.headers)?;
-        if matches!(request.uri.path(), "/healthz" | "/readyz" | "/version") {
+        if matches!(request.uri.path(), "/healthz" | "/readyz" | "/version" | dashboard::PATH) {
             return Ok(None);
         }
         self.check_token(&request.headers)?;
@@ -229,7 +230,7 @@ mod tests {
         for path in ["/v1/kinds", "/metrics"] {
             assert_eq!(status(&guard, path, &[host]), 401, "{path}");
         }
-        for open in ["/healthz", "/readyz", "/version"] {
+        for open in ["/healthz", "/readyz", "/version", "/dashboard"] {
             assert_eq!(status(&guard, open, &[host]), 0, "{open}");
         }
     }

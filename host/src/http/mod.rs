@@ -4,11 +4,12 @@
 //!
 //! A request's way: `serve` (sockets, drain) → `guard` (who may, how many) → `routes` → one file per resource
 //! (`ask`, `actors`, `buckets`, `kinds`, `dead_letters`, `events`, `sources`, `timers`, `turns`), which read with `input` and fail with `problem`.
-//! The JSON of all answers is in `view`. Every route, header and problem is listed in `docs/reference/http.md`.
+//! `dashboard` is a page that asks the others. The JSON of all answers is in `view`. Every route, header and problem is listed in `docs/reference/http.md`.
 
 mod actors;
 mod ask;
 mod buckets;
+mod dashboard;
 mod dead_letters;
 mod events;
 mod guard;

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::problem::{METHOD_NOT_ALLOWED, NO_SUCH_ROUTE, NOT_READY, Problem};
 use super::view::{About, Health};
-use super::{actors, ask, buckets, dead_letters, events, kinds, sources, timers, turns};
+use super::{actors, ask, buckets, dashboard, dead_letters, events, kinds, sources, timers, turns};
 use crate::backend::Backend;
 use crate::client::Client;
 use crate::config;
@@ -77,6 +77,7 @@ pub(super) fn routes(api: Api, shutdown: CancellationToken) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/version", get(version))
+        .route(dashboard::PATH, get(dashboard::show))
         .route("/metrics", get(metrics))
         .route("/v1/actors", get(actors::list))
         .route("/v1/actors/{kind}/{id}", get(actors::show).delete(actors::delete))
