@@ -24,13 +24,14 @@ test: setup samples-all
     @'{{ just_executable() }}' --justfile '{{ justfile() }}' test-guests
     cargo test --workspace
 
-# Run the native tests of the SDKs and samples that are not in Rust: no host, no Wasm
+# Run the tests that are not in Rust: natively those of the SDKs and samples, without host and Wasm, and the dashboard's
 test-guests: languages
     #!/bin/sh
     set -eu
     export PATH="{{ tools }}/bin:$PATH"
     guest-sdk/python/check.sh
     guest-sdk/js/check.sh
+    node --test tests/dashboard/
     (cd guest-sdk/go && go vet ./hydra ./hydratest ./conformance && go test ./hydra ./hydratest)
     for sample in counter-go rate-limiter; do (cd "sample-actors/$sample" && go vet . && go test .); done
     export CFLAGS="-Werror -fsanitize=address,undefined -fno-sanitize-recover=all"

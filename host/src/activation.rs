@@ -225,11 +225,15 @@ impl Activation {
             Ok(Some((None, Ended::Settled(Box::new(settled.with(&heard))))))
         };
         match earlier.admit(&self.bucket, &loaded.record, waiting)? {
-            Admitted::Done => return Ok(None),
+            Admitted::Done => {
+                self.bucket.context.metrics.dropped("copy");
+                return Ok(None);
+            }
             Admitted::Dead(problem) => return dead(None, &problem.code, problem.text),
             Admitted::Yes => {}
         }
-        if heard.needs_no_handler() {
+        if let Some(reason) = heard.needs_no_handler() {
+            self.bucket.context.metrics.dropped(reason);
             tracing::debug!(actor = %self.actor, seq = delivery.seq.0, "passed over what was due: nobody waits for it");
             let settled = Settled::passed_over(loaded.revision.is_some() || draft.turns() > 0);
             return Ok(Some((None, Ended::Settled(Box::new(settled.with(&heard))))));
@@ -261,12 +265,16 @@ impl Activation {
         let untried = History { attempts: 0, waits: 0, first: now, accepted: delivery.time };
         let history = self.trouble_at(delivery).map_or(untried, |trouble| trouble.history);
         let (record, secret) = (&draft.record, &context.secret);
-        let turn = Turn { origin, delivery, message, heard, record, history, now, secret };
+        let (metrics, histories) = (&*context.metrics, &context.histories);
+        let turn = Turn { origin, delivery, message, heard, record, history, now, secret, metrics, histories };
         if let Some(settled) = turn.repeated() {
             return Ok(Ended::Settled(Box::new(settled)));
         }
         let ended = match self.code(code).await {
-            Err(fault) => turn.fail(fault),
+            Err(fault) => {
+                metrics.no_code(context.known(self.actor.kind()));
+                turn.cannot_run(fault)
+            }
             Ok((handler, instance)) => {
                 let manifest = handler.manifest();
                 let version: (Digest, u32) = (handler.version(), manifest.state_version);
@@ -279,6 +287,7 @@ impl Activation {
             }
         };
         if let Ended::Again { history, after } = &ended {
+            metrics.retry(context.known(self.actor.kind()));
             let until = Instant::now() + *after;
             self.trouble = Some(Trouble { seq: delivery.seq, history: *history, until, forced: None });
         }

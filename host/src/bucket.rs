@@ -19,9 +19,11 @@ use crate::commit::Loaded;
 use crate::config;
 use crate::crash::{self, Step};
 use crate::guard::lock;
-use crate::id::{ActorId, BucketId, Epoch, Seq};
+use crate::history::Histories;
+use crate::id::{ActorId, BucketId, Epoch, Kind, Seq};
 use crate::mailbox::{Mailboxes, Share};
 use crate::registry::Registry;
+use crate::telemetry::Metrics;
 
 /// One actor's messages take at most this part of the mailboxes' memory.
 const SHARES: usize = 16;
@@ -40,9 +42,12 @@ pub(crate) struct Context {
     pub(crate) secret: [u8; 32],
     /// Records of actors that were active lately. May be stale: the compare-and-swap finds out.
     pub(crate) records: Cache<ActorId, Loaded, RecordSize>,
+    /// The last turns of actors that were awake lately.
+    pub(crate) histories: Histories,
     /// Memory for waiting messages, in KiB.
     pub(crate) memory: Arc<Semaphore>,
     pub(crate) vitals: Arc<Vitals>,
+    pub(crate) metrics: Arc<Metrics>,
     /// Trimming never goes past what an unfinished message of any bucket may still need.
     pub(crate) oldest: Oldest,
     pub(crate) tasks: TaskTracker,
@@ -65,6 +70,24 @@ impl quick_cache::Weighter<ActorId, Loaded> for RecordSize {
 }
 
 impl Context {
+    /// Whether messages are being handled, otherwise why not.
+    pub(crate) fn ready(&self) -> Result<(), String> {
+        if self.draining.is_cancelled() {
+            return Err("the host is draining".into());
+        }
+        self.vitals.trouble().map_or(Ok(()), Err)
+    }
+
+    /// Memory of messages that wait or are in work, in bytes.
+    pub(crate) fn mailbox_bytes(&self) -> usize {
+        self.settings.mailbox_bytes_max.saturating_sub(self.memory.available_permits().saturating_mul(1024))
+    }
+
+    /// The kind, if it is deployed here: others may be anybody's invention, and become no label.
+    pub(crate) fn known<'k>(&self, kind: &'k Kind) -> Option<&'k Kind> {
+        self.registry.knows(kind).then_some(kind)
+    }
+
     /// What waiting messages cost of the mailboxes' memory, in KiB: never more than there is.
     pub(crate) fn weight(&self, deliveries: &[Delivery]) -> u32 {
         let headers = |delivery: &Delivery| -> usize {
@@ -150,6 +173,11 @@ impl Vitals {
         let vacant = Some(self.vacant.load(Ordering::Relaxed)).filter(|vacant| *vacant > 0);
         let vacant = || vacant.map(|vacant| format!("{vacant} buckets wait for a host to take them"));
         stopped.or_else(waits).or_else(away).or_else(vacant)
+    }
+
+    /// Calls that wait for the store.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// So many buckets have no living owner.

@@ -16,13 +16,14 @@ use tokio_util::task::TaskTracker;
 use crate::backend::{self, Backend, NewMessage, Notice};
 use crate::crash::{self, Step};
 use crate::guard::lock;
-use crate::id::ActorId;
+use crate::id::{ActorId, Kind};
 use crate::message::{Answer, Headers, KEY_BYTES_MAX, Message};
 use crate::names::{MessageId, Subject};
 pub use crate::operation::Operation;
 use crate::random::Random;
 use crate::registry::{self, Registry};
 use crate::reply::{REPLY_CHANNEL, Reply};
+use crate::telemetry::Metrics;
 
 /// Largest body of a message from outside, in bytes.
 pub const BODY_BYTES_MAX: usize = 256 << 10;
@@ -111,6 +112,7 @@ struct Inner {
     backend: Backend,
     registry: Arc<Registry>,
     random: Random,
+    metrics: Arc<Metrics>,
     /// Where this client's answers are awaited, but for the ask's number.
     channel: String,
     next: AtomicU64,
@@ -138,13 +140,14 @@ impl Client {
         backend: Backend,
         registry: Arc<Registry>,
         random: Random,
+        metrics: Arc<Metrics>,
         tasks: &TaskTracker,
         ended: CancellationToken,
     ) -> Result<Self, backend::Error> {
         let channel = format!("{REPLY_CHANNEL}.{}", data_encoding::HEXLOWER.encode(&random.bytes::<16>()?));
         let mut answers = backend.log.follow(&channel).await?;
         let (next, waiting) = (AtomicU64::new(0), Mutex::default());
-        let inner = Arc::new(Inner { backend, registry, random, channel, next, waiting });
+        let inner = Arc::new(Inner { backend, registry, random, metrics, channel, next, waiting });
         let receiver = inner.clone();
         tasks.spawn(async move {
             // Dropping the wait for an answer is safe: whoever asks has a time-out.
@@ -262,6 +265,7 @@ impl Inner {
     /// try's time, by which the receiver knows a copy that surfaces when the log has forgotten the id.
     async fn store(&self, messages: Vec<Message>) -> Result<(), backend::Error> {
         let now = self.backend.log.now()?;
+        let kinds: Vec<Kind> = messages.iter().map(|message| message.to.kind().clone()).collect();
         let new: Vec<_> = messages.into_iter().map(|message| NewMessage::to_inbox(message, Some(now))).collect();
         let pace = ExponentialBuilder::new().with_min_delay(REPEAT_AFTER).with_max_times(REPEATS);
         let is_unclear = AtomicBool::new(false);
@@ -272,12 +276,15 @@ impl Inner {
         crash::at(Step::BeforeAccept);
         append.retry(pace).when(|error| matches!(error, backend::Error::Unknown { .. })).await?;
         crash::at(Step::Accepted);
+        kinds.iter().for_each(|kind| self.metrics.accepted(kind));
         Ok(())
     }
 
     fn receive(&self, notice: &Notice) {
         let number = notice.channel.rsplit('.').next().and_then(|number| number.parse().ok());
-        let Some(waiting) = number.and_then(|number: u64| lock(&self.waiting).remove(&number)) else { return };
+        let Some(waiting) = number.and_then(|number: u64| lock(&self.waiting).remove(&number)) else {
+            return self.metrics.dropped("nobody-waits");
+        };
         match Answer::from_wire(&notice.headers, notice.body.clone()) {
             Ok(answer) => drop(waiting.send(answer)),
             Err(error) => tracing::warn!(%error, "an answer cannot be read"),

@@ -4,6 +4,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::time::Instant;
+
 use crate::backend::{Backend, Error, Expect, NewMessage, Notice, Put, Queue};
 use crate::bucket::Bucket;
 use crate::crash::{self, Step};
@@ -161,18 +163,41 @@ pub(crate) async fn commit(
     record.committed = bucket.now().await?;
     wake::mark(bucket, actor, &record).await?;
     crash::at(Step::BeforeRecord);
-    match store(bucket, actor, loaded.revision, &record).await {
+    let (metrics, began) = (&bucket.context.metrics, Instant::now());
+    let stored = store(bucket, actor, loaded.revision, &record).await;
+    metrics.commit(told(&stored), began.elapsed());
+    match stored {
         Ok(Put::Refused) => Ok(Committed::Refused),
         Err(error @ Error::TooLarge { .. }) => Ok(Committed::TooLarge(error)),
         Err(error) => Err(error),
         Ok(Put::Written(revision)) => {
             crash::at(Step::RecordWritten);
             wake::note(bucket, actor, &record);
+            let began = Instant::now();
             hand_over(bucket, actor, &record).await?;
+            metrics.flush(began.elapsed());
+            count(bucket, actor, &record);
             let loaded = clear(bucket, actor, Loaded { record, revision: Some(revision), claim: bucket.epoch }).await?;
             Ok(Committed::Done(loaded.map(Box::new)))
         }
     }
+}
+
+fn told(stored: &Result<Put, Error>) -> &'static str {
+    match stored {
+        Ok(Put::Written(_)) => "stored",
+        Ok(Put::Refused) => "refused",
+        Err(Error::TooLarge { .. }) => "too-large",
+        Err(_) => "over",
+    }
+}
+
+/// Counts what an outbox was, once it was handed over.
+fn count(bucket: &Bucket, actor: &ActorId, record: &Record) {
+    let context = &bucket.context;
+    let sends = record.outbox.iter().filter(|entry| matches!(entry, Entry::Send { .. })).count();
+    let letters = record.outbox.iter().filter(|entry| matches!(entry, Entry::DeadLetter { .. })).count();
+    context.metrics.sent(context.known(actor.kind()), sends, letters);
 }
 
 /// Forgets an outbox that was handed over. In the store too, if the floor would not tell that it was: a parked actor's

@@ -156,6 +156,11 @@ impl Kind {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The name, without a copy.
+    pub(crate) fn shared(&self) -> Arc<str> {
+        self.0.clone()
+    }
 }
 
 impl fmt::Display for Kind {

@@ -229,6 +229,7 @@ impl Loop {
         if begins {
             let context = &self.bucket.context;
             let bucket = self.bucket.clone();
+            context.metrics.begun();
             let run = AssertUnwindSafe(Activation::new(bucket.clone(), actor).run()).catch_unwind();
             let watched = async move {
                 if run.await.is_err() {

@@ -19,12 +19,15 @@ use crate::cluster::{self, Member, Membership, Ownership};
 use crate::config::Config;
 use crate::connector::{self, Endpoints};
 use crate::crash::{self, Step};
+use crate::history::Histories;
 use crate::id::BucketId;
 use crate::incarnations;
+use crate::inquiry::Inquiry;
 use crate::message::Headers;
 use crate::random::Random;
 use crate::registry::Registry;
 use crate::source;
+use crate::telemetry::{Metrics, table};
 
 /// Where the system's secret is kept: it keys all randomness that guests see, so nobody outside can foretell it.
 const SECRET_KEY: &str = "secret";
@@ -47,6 +50,8 @@ pub struct Parts {
     pub guests: tokio::runtime::Handle,
     /// What message ids and the system's secret are drawn from.
     pub random: Random,
+    /// Where this host counts: its own, or those of several add up.
+    pub metrics: Arc<Metrics>,
 }
 
 /// A running host.
@@ -57,6 +62,7 @@ pub struct Node {
     loops: TaskTracker,
     /// As the other hosts on this store see it.
     me: Member,
+    inquiry: Inquiry,
 }
 
 impl Node {
@@ -66,13 +72,14 @@ impl Node {
     /// # Errors
     /// The store's: it cannot be served.
     pub async fn start(parts: Parts) -> Result<Self, Error> {
-        let Parts { config, backend, registry, endpoints, guests, random } = parts;
+        let Parts { config, backend, registry, endpoints, guests, random, metrics } = parts;
         let (loops, ended) = (TaskTracker::new(), CancellationToken::new());
         let retired = incarnations::whole(&*backend.actors).await?.until();
         let secret = secret(&backend, &random).await?;
         let boot = data_encoding::HEXLOWER.encode(&random.bytes::<8>()?);
         let me = Member { node: config.node.name.clone(), boot };
-        let client = Client::open(backend.clone(), registry.clone(), random, &loops, ended.clone()).await?;
+        let client =
+            Client::open(backend.clone(), registry.clone(), random, metrics.clone(), &loops, ended.clone()).await?;
         let unnamed = |error: crate::id::Error| Error::Unavailable { reason: error.to_string() };
         source::install(&config.source, &backend, &registry).map_err(unnamed)?;
         let (log, ending) = (backend.log.clone(), ended.clone());
@@ -82,8 +89,10 @@ impl Node {
             retired,
             retention: Duration::from_secs(config.store.retention_s),
             records: Cache::with_weighter(RECORDS_EXPECTED, config.node.record_cache_bytes, RecordSize),
+            histories: Histories::default(),
             memory: Arc::new(Semaphore::new((config.node.mailbox_bytes_max / 1024).min(Semaphore::MAX_PERMITS))),
             vitals: Arc::default(),
+            metrics,
             oldest: Oldest::default(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
@@ -93,10 +102,12 @@ impl Node {
             guests,
             ended,
         });
+        show_gauges(&context);
         // Nobody else can have anything unfinished.
         if context.backend.exclusive {
             context.oldest.set_elsewhere(Some(None));
         }
+        let inquiry = Inquiry::new(context.backend.clone(), context.histories.clone(), me.clone());
         let lease = Duration::from_secs(context.settings.lease_s);
         let membership = Membership::new(me.clone(), context.backend.liveness.clone(), lease);
         let mut ownership = Ownership::new(context.clone(), membership, loops.clone());
@@ -105,11 +116,12 @@ impl Node {
         } else {
             loops.spawn(ownership.run());
             loops.spawn(context.registry.clone().keep_up(context.ended.clone()));
+            loops.spawn(inquiry.clone().answer(context.ended.clone()));
         }
         for binding in config.source {
             loops.spawn(source::watch(binding, context.clone(), client.clone()));
         }
-        Ok(Self { context, client, loops, me })
+        Ok(Self { context, client, loops, me, inquiry })
     }
 
     /// Sends and asks.
@@ -118,15 +130,18 @@ impl Node {
         self.client.clone()
     }
 
+    /// Asks what this host and the others remember.
+    #[must_use]
+    pub fn inquiry(&self) -> Inquiry {
+        self.inquiry.clone()
+    }
+
     /// Whether messages are being handled: the buckets are owned and the store answers. Otherwise why not.
     ///
     /// # Errors
     /// A sentence for people.
     pub fn ready(&self) -> Result<(), String> {
-        if self.context.draining.is_cancelled() {
-            return Err("the host is draining".into());
-        }
-        self.context.vitals.trouble().map_or(Ok(()), Err)
+        self.context.ready()
     }
 
     /// The buckets that this host serves, as far as it knows.
@@ -159,6 +174,22 @@ impl Node {
     pub fn kill(&self) {
         self.context.ended.cancel();
     }
+}
+
+/// Has this host's state shown among the metrics for as long as it lives.
+fn show_gauges(context: &Arc<Context>) {
+    let show = |row: &table::Row, read: fn(&Context) -> usize| {
+        let context_of_gauge = Arc::downgrade(context);
+        context.metrics.gauge(row, move || context_of_gauge.upgrade().map(|context| read(&context)));
+    };
+    show(&table::ALIVE, |context| context.tasks.len());
+    show(&table::MAILBOX_BYTES, Context::mailbox_bytes);
+    show(&table::MAILBOX_BYTES_MAX, |context| context.settings.mailbox_bytes_max);
+    show(&table::SLOTS, |context| context.registry.pool_usage().0);
+    show(&table::SLOTS_MAX, |context| context.registry.pool_usage().1);
+    show(&table::READY, |context| usize::from(context.ready().is_ok()));
+    show(&table::STORE_WAITS, |context| context.vitals.waiting());
+    show(&table::BUCKETS, |context| context.oldest.buckets().len());
 }
 
 /// The system's secret; made once.

@@ -155,8 +155,8 @@ pub struct Registry {
 struct Slot {
     entry: KindEntry,
     revision: Option<Revision>,
-    /// None: the current version does not load here; its messages wait.
-    handler: Option<Arc<dyn Handler>>,
+    /// Otherwise why the current version does not load here: its messages wait.
+    handler: Result<Arc<dyn Handler>, String>,
 }
 
 impl Registry {
@@ -175,10 +175,10 @@ impl Registry {
         let entry: KindEntry = serde_json::from_slice(&row.value)
             .map_err(|error| Error::Unreadable { kind: kind.clone(), reason: error.to_string() })?;
         let handler = match self.load(&entry).await {
-            Ok(loaded) => Some(loaded.handler),
+            Ok(loaded) => Ok(loaded.handler),
             Err(error) => {
                 tracing::error!(%kind, %error, "a kind does not load: its messages wait");
-                None
+                Err(error.to_string())
             }
         };
         self.install(Slot { entry, revision: Some(row.revision), handler });
@@ -260,13 +260,25 @@ impl Registry {
     /// Handles a kind with code of the host's own, until the host ends. Not stored.
     pub fn install_native(&self, kind: Kind, handler: Arc<dyn Handler>) {
         let entry = KindEntry { kind, current: 0, previous: None, versions: Vec::new() };
-        self.install(Slot { entry, revision: None, handler: Some(handler) });
+        self.install(Slot { entry, revision: None, handler: Ok(handler) });
     }
 
     /// The code that handles a kind now; none if it was never deployed or does not load.
     #[must_use]
     pub fn handler(&self, kind: &Kind) -> Option<Arc<dyn Handler>> {
-        self.kinds.load().get(kind)?.handler.clone()
+        self.kinds.load().get(kind)?.handler.clone().ok()
+    }
+
+    /// Why a kind's current version does not load here; none if it does.
+    #[must_use]
+    pub fn trouble(&self, kind: &Kind) -> Option<String> {
+        self.kinds.load().get(kind)?.handler.as_ref().err().cloned()
+    }
+
+    /// Places of the sandbox's pool that instances take, and all of them.
+    #[must_use]
+    pub fn pool_usage(&self) -> (usize, usize) {
+        self.sandbox.usage()
     }
 
     /// Whether a kind was deployed here.
@@ -373,7 +385,7 @@ impl Registry {
         let version = entry.version().cloned();
         let version =
             version.ok_or_else(|| Error::Unreadable { kind: kind.clone(), reason: "it has no version".into() })?;
-        self.install(Slot { entry, revision, handler: Some(loaded.handler) });
+        self.install(Slot { entry, revision, handler: Ok(loaded.handler) });
         Ok(Deployed {
             kind,
             version,

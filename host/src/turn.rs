@@ -12,12 +12,14 @@ use crate::digest::Digest;
 use crate::effects::{Effects, Fault, Later, Outcome, StateChange};
 use crate::events::{self, Event};
 use crate::failure::{self, Decision, History};
+use crate::history::{self, Counts, Histories, PastTurn};
 use crate::id::{BucketId, Cursor};
 use crate::keys;
 use crate::message::{Answer, Message, Problem, Status};
 use crate::outbox::Entry;
 use crate::record::{self, Record};
 use crate::reply::Reply;
+use crate::telemetry::{Metrics, TurnEnd};
 use crate::timer::{Heard, Waits};
 use crate::wasm::{Handled, Input, Instance};
 
@@ -170,6 +172,10 @@ pub(crate) struct Turn<'a> {
     pub(crate) now: Time,
     /// Keys all randomness that guests see.
     pub(crate) secret: &'a [u8; 32],
+    /// Where the turn is counted.
+    pub(crate) metrics: &'a Metrics,
+    /// Remembers how it ends.
+    pub(crate) histories: &'a Histories,
 }
 
 impl Turn<'_> {
@@ -195,10 +201,13 @@ impl Turn<'_> {
         let shown = self.heard.shown(self.message);
         let input = self.input(shown.as_ref().unwrap_or(self.message), idle);
         let handled = instance.handle(input).instrument(span).await;
-        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let wall = started.elapsed();
         let reusable = handled.reusable;
         self.tell_lines(&handled, log);
-        let (outcome, problem, sends) = describe(&handled);
+        let (outcome, problem) = history::describe(&handled.result);
+        let (effects, micros) = (Counts::of(&handled.effects), u64::try_from(wall.as_micros()).unwrap_or(u64::MAX));
+        self.count(outcome, wall, handled.cpu);
+        self.remember(outcome, problem.clone(), micros, effects);
         let ended = self.settle(handled, code);
         events::tell(log, || Event::Turn {
             time: self.now,
@@ -210,9 +219,44 @@ impl Turn<'_> {
             problem,
             attempt: self.history.attempts + 1,
             micros,
-            sends,
+            sends: effects.sends,
         });
         (ended, reusable)
+    }
+
+    /// There is no code to run the handler.
+    pub(crate) fn cannot_run(&self, fault: Fault) -> Ended {
+        let result = Err(fault.clone());
+        let (outcome, problem) = history::describe(&result);
+        self.remember(outcome, problem, 0, Counts::default());
+        self.fail(fault)
+    }
+
+    fn remember(&self, outcome: &'static str, problem: Option<String>, micros: u64, effects: Counts) {
+        let turn = PastTurn {
+            time: self.now,
+            subject: self.message.subject.clone(),
+            message: self.message.id.clone(),
+            outcome: outcome.into(),
+            problem,
+            attempt: self.history.attempts + 1,
+            micros,
+            effects,
+            trace: self.message.trace.as_deref().and_then(history::trace_id),
+        };
+        self.histories.add(&self.message.to, turn);
+    }
+
+    fn count(&self, outcome: &'static str, wall: Duration, running: Duration) {
+        let is_first = self.history.attempts == 0 && self.history.waits == 0;
+        self.metrics.turn(&TurnEnd {
+            kind: self.message.to.kind(),
+            outcome,
+            queued: is_first.then(|| self.now.distance(self.delivery.time)),
+            wall,
+            running,
+            is_tick: matches!(self.heard, Heard::Tick { .. }),
+        });
     }
 
     fn input<'a>(&'a self, message: &'a Message, idle: Duration) -> Input<'a> {
@@ -328,24 +372,6 @@ impl Turn<'_> {
             });
         }
     }
-}
-
-/// What onlookers are told of a turn: its outcome, its problem, how many messages it sends.
-fn describe(handled: &Handled) -> (&'static str, Option<String>, usize) {
-    let told = |problem: &Problem| Some(format!("{}: {}", problem.code, problem.text));
-    let (outcome, problem) = match &handled.result {
-        Ok(Outcome::Done) => ("done", None),
-        Ok(Outcome::Reply(_)) => ("replied", None),
-        Ok(Outcome::Later) => ("later", None),
-        Err(Fault::Refuse(problem)) => ("refused", told(problem)),
-        Err(Fault::Fail(problem)) => ("failed", told(problem)),
-        Err(Fault::Retry { problem, .. }) => ("retry", told(problem)),
-        Err(Fault::Suspend(problem)) => ("suspended", told(problem)),
-        Err(Fault::Broken { problem, .. }) => ("broken", told(problem)),
-        Err(Fault::Denied(problem)) => ("denied", told(problem)),
-        Err(Fault::Host(problem)) => ("waiting", told(problem)),
-    };
-    (outcome, problem, handled.effects.sends.len())
 }
 
 #[cfg(test)]

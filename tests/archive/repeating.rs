@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use hydra::node::{Node, Parts};
 use hydra::random::Random;
 use hydra::record::Record;
 use hydra::registry::Registry;
+use hydra::telemetry::Metrics;
 use hydra_tests::nats::NatsServer;
 use hydra_tests::scripted::actor;
 use hydra_tests::turns::sandbox;
@@ -59,8 +61,8 @@ async fn import_until(backend: &Backend, file: &Path, entries: u64) {
 async fn assert_not_served(backend: &Backend) {
     let registry = Registry::open(backend.clone(), sandbox()).await.unwrap().into();
     let (guests, random) = (tokio::runtime::Handle::current(), Random::of_system());
-    let (config, endpoints) = (Config::default(), Endpoints::default());
-    let parts = Parts { config, backend: backend.clone(), registry, endpoints, guests, random };
+    let (config, endpoints, metrics) = (Config::default(), Endpoints::default(), Arc::new(Metrics::new().unwrap()));
+    let parts = Parts { config, backend: backend.clone(), registry, endpoints, guests, random, metrics };
     let told = Node::start(parts).await.err().expect("it started").to_string();
     assert!(told.contains("hydra store import"), "{told}");
     let told = archive::export(backend, Path::new("/nowhere/file"), |_| ()).await.unwrap_err().to_string();

@@ -192,16 +192,21 @@ pub(crate) async fn an_unknown_bucket_is_closed(world: &mut World) {
 pub(crate) async fn a_bucket_tells_what_is_not_acknowledged(world: &mut World) {
     let (mut backend, alice) = (world.backend(), actor("alice"));
     let bucket = backend.log.bucket_of(&alice);
-    assert_eq!(backend.log.standing(bucket).await.unwrap(), Standing { floor: Seq(0), waiting: None });
+    let nothing = Standing { floor: Seq(0), waiting: None, since: None };
+    assert_eq!(backend.log.standing(bucket).await.unwrap(), nothing);
     append_many(&backend, &alice, "m", 3).await;
-    assert_eq!(backend.log.standing(bucket).await.unwrap().waiting, Some(Seq(1)));
+    let stored = backend.log.read(Queue::Inbox, Some(&alice), Seq(0), 3).await.unwrap();
+    let since = |seq: Seq| stored.iter().find(|message| message.seq == seq).map(|message| message.time);
+    let standing = backend.log.standing(bucket).await.unwrap();
+    assert_eq!((standing.waiting, standing.since), (Some(Seq(1)), since(Seq(1))));
     for (acknowledged, waiting) in [(2, Some(Seq(3))), (3, None)] {
         let mut inbox = open(&backend, &alice, acknowledged).await;
         while next(&mut inbox).await.seq < Seq(acknowledged) {}
         inbox.ack(Seq(acknowledged)).await.unwrap();
         drop(inbox);
         backend = world.reopen().await;
-        assert_eq!(backend.log.standing(bucket).await.unwrap(), Standing { floor: Seq(acknowledged), waiting });
+        let expected = Standing { floor: Seq(acknowledged), waiting, since: waiting.and_then(since) };
+        assert_eq!(backend.log.standing(bucket).await.unwrap(), expected);
     }
     let unknown = BucketId { incarnation: bucket.incarnation + 1, ..bucket };
     assert!(matches!(backend.log.standing(unknown).await, Err(Error::Closed)));

@@ -2,4 +2,6 @@
 
 mod actors;
 mod edges;
+mod metrics;
 mod operating;
+mod watching;

@@ -13,6 +13,7 @@ use hydra::id::{ActorId, Kind};
 use hydra::node::{Node, Parts};
 use hydra::random::Random;
 use hydra::registry::Registry;
+use hydra::telemetry::Metrics;
 use hydra::wasm::Sandbox;
 use hydra_tests::faults::{Faults, Rule};
 use hydra_tests::link::Link;
@@ -125,8 +126,9 @@ impl World {
         config.node.activation_messages_max = 4;
         let guests = tokio::runtime::Handle::current();
         let random = Random::of_seed(self.seed << 16 | u64::from(link.name));
-        let (backend, registry, endpoints) = (link.backend(), Arc::new(registry), Endpoints::default());
-        Node::start(Parts { config, backend, registry, endpoints, guests, random }).await
+        let (registry, metrics) = (Arc::new(registry), Arc::new(Metrics::new().expect("metrics")));
+        let (backend, endpoints) = (link.backend(), Endpoints::default());
+        Node::start(Parts { config, backend, registry, endpoints, guests, random, metrics }).await
     }
 
     pub(crate) fn kill(&mut self, index: usize) {

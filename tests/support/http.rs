@@ -109,16 +109,10 @@ pub async fn api(rig: &Rig) -> (Arc<Node>, Api) {
     let (node, registry) = rig.start().await;
     let node = Arc::new(node);
     let probe = Arc::clone(&node);
-    let api = Api {
-        client: node.client(),
-        registry,
-        backend: rig.backend.clone(),
-        config: config::Http::default(),
-        sources: Vec::new(),
-        endpoints: Endpoints::default(),
-        ready: Arc::new(move || probe.ready()),
-    };
-    (node, api)
+    let (client, backend, config) = (node.client(), rig.backend.clone(), config::Http::default());
+    let (inquiry, metrics, sources, endpoints, ready) =
+        (node.inquiry(), rig.metrics.clone(), Vec::new(), Endpoints::default(), Arc::new(move || probe.ready()));
+    (node, Api { client, registry, backend, inquiry, config, sources, endpoints, ready, metrics })
 }
 
 /// An API whose store is away: for everything that is decided before the store is asked, and for what happens then.

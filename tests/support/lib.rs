@@ -8,6 +8,7 @@ pub mod guest;
 pub mod host;
 pub mod http;
 pub mod link;
+pub mod metrics;
 pub mod nats;
 pub mod origin;
 pub mod process;

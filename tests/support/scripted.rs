@@ -21,6 +21,7 @@ use hydra::node::{Node, Parts};
 use hydra::random::Random;
 use hydra::record::{self, Record};
 use hydra::registry::Registry;
+use hydra::telemetry::Metrics;
 use hydra::wasm::{Handled, Handler, Input, Instance, Sandbox};
 
 /// What a scripted turn does.
@@ -118,6 +119,8 @@ pub struct Rig {
     pub backend: Backend,
     /// The settings of every node.
     pub config: Config,
+    /// Where all nodes count: their figures add up.
+    pub metrics: Arc<Metrics>,
     kinds: Mutex<Vec<(Kind, Arc<dyn Handler>)>>,
     sandbox: Sandbox,
 }
@@ -127,7 +130,8 @@ impl Rig {
     pub fn new() -> Self {
         let clock = Arc::new(Clock::of_runtime(Time(1_700_000_000_000)));
         let sandbox = Sandbox::new(&hydra::config::Sandbox::default(), None, 1 << 20).expect("a sandbox");
-        Self { backend: memory::open(clock, 4), config: Config::default(), kinds: Mutex::default(), sandbox }
+        let (backend, metrics) = (memory::open(clock, 4), Arc::new(Metrics::new().expect("metrics")));
+        Self { backend, config: Config::default(), metrics, kinds: Mutex::default(), sandbox }
     }
 
     /// Adds a kind to all nodes that start from now on.
@@ -146,8 +150,8 @@ impl Rig {
         let guests = tokio::runtime::Handle::current();
         let (config, backend) = (self.config.clone(), self.backend.clone());
         let endpoints = Endpoints::open(&config.endpoint).expect("endpoints");
-        let parts =
-            Parts { config, backend, registry: registry.clone(), endpoints, guests, random: Random::of_system() };
+        let (random, metrics) = (Random::of_system(), self.metrics.clone());
+        let parts = Parts { config, backend, registry: registry.clone(), endpoints, guests, random, metrics };
         (Node::start(parts).await.expect("a node"), registry)
     }
 

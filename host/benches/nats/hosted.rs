@@ -17,6 +17,7 @@ use hydra::names::Subject;
 use hydra::node::{Node, Parts};
 use hydra::random::Random;
 use hydra::registry::Registry;
+use hydra::telemetry::Metrics;
 use hydra::wasm::{Handler, Sandbox};
 use hydra_tests::scripted::{Scripted, ok, reply};
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -56,6 +57,7 @@ impl Host {
             endpoints: Endpoints::default(),
             guests: guests.handle().clone(),
             random: Random::of_system(),
+            metrics: Arc::new(Metrics::new().unwrap()),
         };
         let node = Node::start(parts).await.unwrap();
         Self { nats, node, guests }

@@ -177,6 +177,8 @@ pub struct Standing {
     pub floor: Seq,
     /// The first message behind the floor; none: nothing waits.
     pub waiting: Option<Seq>,
+    /// When that one was stored.
+    pub since: Option<Time>,
 }
 
 /// Best-effort messages, in order of sending: some may be missing.

@@ -8,16 +8,18 @@ use hydra::id::{ActorId, Kind};
 use reqwest::Method;
 
 use super::api::{self, Api};
-use super::input;
 use super::output::{self, Output};
+use super::{history, input};
 
-/// List, show, delete, suspend, resume or skip
+/// List, show, trace back, delete, suspend, resume or skip
 #[derive(Debug, Subcommand)]
 pub(super) enum Actor {
     /// List actors, of one kind or of all
     Ls(List),
     /// Show one actor: its status, version, cursor and sizes
     Show(One),
+    /// Show an actor's last turns: when, what, how they ended
+    History(history::Whose),
     /// Forget an actor and its state
     Delete(One),
     /// Let an actor's messages wait until it is resumed
@@ -34,6 +36,9 @@ pub(super) struct List {
     /// Of this kind only
     #[arg(value_parser = input::parse_kind)]
     kind: Option<Kind>,
+    /// Only those that are
+    #[arg(long, value_parser = ["active", "suspended"])]
+    status: Option<String>,
     /// Begin behind this place: what the page before named
     #[arg(long)]
     after: Option<String>,
@@ -59,6 +64,7 @@ impl Actor {
         match self {
             Self::Ls(list) => list.run(api, output).await,
             Self::Show(one) => one.show(api, output).await,
+            Self::History(whose) => whose.run(api, output).await,
             Self::Delete(one) => one.delete(api, output).await,
             Self::Suspend(one) => one.operate(api, output, "suspend", "suspended: its messages wait").await,
             Self::Resume(one) => one.operate(api, output, "resume", "resumed").await,
@@ -71,6 +77,7 @@ impl List {
     async fn run(self, api: &Api, output: &Output) -> Result<()> {
         let mut query = vec![("limit", self.limit.to_string())];
         query.extend(self.kind.as_ref().map(|kind| ("kind", kind.to_string())));
+        query.extend(self.status.clone().map(|status| ("status", status)));
         query.extend(self.after.clone().map(|after| ("after", after)));
         let page: Actors = api.get(&["v1", "actors"], &query).await?;
         if output.json {
@@ -81,7 +88,8 @@ impl List {
         })?;
         if let Some(next) = &page.next {
             let kind = self.kind.map(|kind| format!(" {kind}")).unwrap_or_default();
-            output::note(&format!("more: hydra actor ls{kind} --after {}", output::printable(next)));
+            let status = self.status.map(|status| format!(" --status {status}")).unwrap_or_default();
+            output::note(&format!("more: hydra actor ls{kind}{status} --after {}", output::printable(next)));
         }
         Ok(())
     }

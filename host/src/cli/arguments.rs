@@ -12,7 +12,7 @@ use super::api::{self, Api};
 use super::output::Output;
 use super::{
     actor, bench, build, completions, config, deploy, dev, dlq, doctor, endpoint, grouped_help, host, kind, new,
-    rollback, send, source, state, store, tail, test, timer,
+    rollback, send, source, state, store, tail, test, timer, top,
 };
 
 /// An actor host: sandboxed WebAssembly handlers, durable mailboxes, exactly-once effects.
@@ -68,6 +68,7 @@ enum Verb {
     #[command(subcommand)]
     State(state::State),
     Tail(tail::Tail),
+    Top(top::Top),
     #[command(subcommand)]
     Dlq(dlq::Dlq),
     #[command(subcommand)]
@@ -161,6 +162,7 @@ fn client(verb: Verb, global: &Global, output: &Output) -> Result<()> {
             Verb::Ask(verb) => verb.run(&api, output).await,
             Verb::Actor(verb) => verb.run(&api, output).await,
             Verb::State(verb) => verb.run(&api, output).await,
+            Verb::Top(verb) => verb.run(&api, output).await,
             Verb::Tail(verb) => verb.run(&api, output).await,
             Verb::Dlq(verb) => verb.run(&api, output).await,
             Verb::Source(verb) => verb.run(&api, output).await,

@@ -58,7 +58,7 @@ fn level_word(level: Level) -> (&'static str, Style) {
 }
 
 /// Microseconds in the unit that reads best.
-fn duration(micros: u64) -> String {
+pub(super) fn duration(micros: u64) -> String {
     if micros < 1_000 { format!("{micros} µs") } else { format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100) }
 }
 

@@ -13,7 +13,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Run a host", &["dev", "host", "config", "store"]),
     ("Write and ship handlers", &["new", "build", "test", "deploy", "rollback", "kind"]),
     ("Talk to actors", &["send", "ask", "actor", "state"]),
-    ("Watch and repair", &["tail", "dlq", "timer", "source", "endpoint", "doctor", "bench"]),
+    ("Watch and repair", &["tail", "top", "dlq", "timer", "source", "endpoint", "doctor", "bench"]),
     ("Your shell", &["completions", "help"]),
 ];
 

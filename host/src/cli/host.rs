@@ -23,6 +23,7 @@ use hydra::ingress;
 use hydra::node::{Node, Parts};
 use hydra::random::Random;
 use hydra::registry::Registry;
+use hydra::telemetry::Metrics;
 use hydra::wasm::Sandbox;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
@@ -170,6 +171,7 @@ async fn start(config: &Config, guests: &Handle) -> Result<Running> {
     let backend = store.backend();
     let sandbox = Sandbox::new(&config.sandbox, compiled(config), config.http.component_bytes_max)?;
     let registry = Arc::new(Registry::open(backend.clone(), sandbox).await.context("load the kinds")?);
+    let metrics = Arc::new(Metrics::new()?);
     let parts = Parts {
         config: config.clone(),
         backend: backend.clone(),
@@ -177,6 +179,7 @@ async fn start(config: &Config, guests: &Handle) -> Result<Running> {
         endpoints: endpoints.clone(),
         guests: guests.clone(),
         random: Random::of_system(),
+        metrics: metrics.clone(),
     };
     let node = Arc::new(Node::start(parts).await.context("take up the buckets")?);
     let stop_api = CancellationToken::new();
@@ -185,10 +188,12 @@ async fn start(config: &Config, guests: &Handle) -> Result<Running> {
         client: node.client(),
         registry: registry.clone(),
         backend: backend.clone(),
+        inquiry: node.inquiry(),
         config: config.http.clone(),
         sources: config.source.clone(),
         endpoints,
         ready: Arc::new(move || readiness.ready()),
+        metrics,
     };
     let api = Handle::current().spawn(http::serve(listener, api, stop_api.clone()));
     if let Store::Nats(store) = &store {

@@ -6,11 +6,13 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::header::ALLOW;
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 
 use super::ask::{raw, response};
-use super::input::{self, Page, Parameters, Segments, Wait};
+use super::input::{self, Parameters, Segments, Wait};
 use super::problem::{BAD_REQUEST, METHOD_NOT_ALLOWED, NO_STATE, Problem, UNKNOWN_ACTOR};
 use super::routes::{Host, Shared};
+use super::turns;
 use super::view::{Actor, ActorStatus, Actors};
 use crate::client::{Asked, Operation};
 use crate::id::{ActorId, Kind};
@@ -19,6 +21,16 @@ use crate::operation;
 use crate::record::{self, Record, Status};
 
 type Named = Segments<(String, String)>;
+
+/// The query of a list of actors.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Page {
+    kind: Option<String>,
+    status: Option<ActorStatus>,
+    after: Option<String>,
+    limit: Option<usize>,
+}
 
 /// A page of actors that have a record.
 pub(super) async fn list(State(shared): Host, Parameters(page): Parameters<Page>) -> Result<Json<Actors>, Problem> {
@@ -39,6 +51,7 @@ pub(super) async fn list(State(shared): Host, Parameters(page): Parameters<Page>
             actors.push(view(actor, record));
         }
     }
+    actors.retain(|actor| page.status.is_none_or(|status| actor.status == status));
     Ok(Json(Actors { actors, next }))
 }
 
@@ -49,19 +62,24 @@ pub(super) async fn show(State(shared): Host, Segments((kind, id)): Named) -> Re
     Ok(Json(view(actor, record)))
 }
 
-/// Exactly the state's bytes.
-pub(super) async fn state(
+/// What can be read below an actor: exactly the state's bytes, or its last turns.
+pub(super) async fn below(
     State(shared): Host,
     Segments((kind, id, subject)): Segments<(String, String, String)>,
 ) -> Result<Response, Problem> {
-    if subject != "state" {
-        let detail = "below an actor only its state can be read; messages are sent with POST";
-        return Ok(([(ALLOW, "POST")], Problem::new(METHOD_NOT_ALLOWED, detail)).into_response());
-    }
     let actor = input::any_actor(&kind, &id)?;
-    let record = existing(&shared, &actor).await?;
-    let bytes = record.state.ok_or_else(|| Problem::new(NO_STATE, format!("{actor} has no state")))?;
-    Ok(raw(bytes))
+    match subject.as_str() {
+        "state" => {
+            let record = existing(&shared, &actor).await?;
+            let bytes = record.state.ok_or_else(|| Problem::new(NO_STATE, format!("{actor} has no state")))?;
+            Ok(raw(bytes))
+        }
+        "history" => Ok(turns::of(&shared, &actor).await?.into_response()),
+        _ => {
+            let detail = "below an actor only its state and its history can be read; messages are sent with POST";
+            Ok(([(ALLOW, "POST")], Problem::new(METHOD_NOT_ALLOWED, detail)).into_response())
+        }
+    }
 }
 
 /// Forgets an actor.
@@ -118,16 +136,26 @@ async fn existing(shared: &Shared, actor: &ActorId) -> Result<Record, Problem> {
 }
 
 /// An actor's record, unless it is only a deleted one's.
-async fn read(shared: &Shared, actor: &ActorId) -> Result<Option<Record>, Problem> {
+pub(super) async fn read(shared: &Shared, actor: &ActorId) -> Result<Option<Record>, Problem> {
     let Some(entry) = shared.api.backend.actors.get(&record::key(actor)).await? else { return Ok(None) };
     Ok(Some(Record::decode(&entry)?).filter(|record| record.status != Status::Deleted))
 }
 
+/// Whether an actor works, and why not.
+pub(super) struct Standing {
+    pub(super) status: ActorStatus,
+    pub(super) reason: Option<crate::message::Problem>,
+}
+
+pub(super) fn standing(status: Status) -> Standing {
+    match status {
+        Status::Suspended(problem) => Standing { status: ActorStatus::Suspended, reason: Some(problem) },
+        Status::Active | Status::Deleted => Standing { status: ActorStatus::Active, reason: None },
+    }
+}
+
 fn view(actor: ActorId, record: Record) -> Actor {
-    let (status, reason) = match record.status {
-        Status::Suspended(problem) => (ActorStatus::Suspended, Some(problem)),
-        Status::Active | Status::Deleted => (ActorStatus::Active, None),
-    };
+    let Standing { status, reason } = standing(record.status);
     Actor {
         actor,
         status,

@@ -8,6 +8,7 @@ use axum::http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue, ORIGIN};
 use axum::http::request::Parts;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::dashboard;
 use super::problem::{FOREIGN_HOST, FOREIGN_ORIGIN, OVER_LIMIT, Problem, UNAUTHORIZED};
 use crate::config;
 
@@ -40,14 +41,18 @@ impl Guard {
         }
     }
 
-    /// Whether a request may be handled. Health checks need no token and are never too many.
+    /// Whether a request may be handled. Health checks and the dashboard, which is empty, need no token; neither they nor a
+    /// look at the metrics are ever too many: they are wanted most when the host has too much to do.
     pub(super) fn admit(&self, request: &Parts) -> Result<Pass<'_>, Problem> {
         self.check_host(request)?;
         self.check_origin(&request.headers)?;
-        if matches!(request.uri.path(), "/healthz" | "/readyz" | "/version") {
+        if matches!(request.uri.path(), "/healthz" | "/readyz" | "/version" | dashboard::PATH) {
             return Ok(None);
         }
         self.check_token(&request.headers)?;
+        if request.uri.path() == "/metrics" {
+            return Ok(None);
+        }
         self.requests.try_acquire().map(Some).map_err(|_| {
             let detail = format!("{} requests are in work, more are not taken (http.requests_max)", self.requests_max);
             Problem::new(OVER_LIMIT, detail).retry_after(OVER_LIMIT_RETRY_S)
@@ -222,8 +227,10 @@ mod tests {
         ] {
             assert_eq!(status(&guard, "/v1/kinds", &[host, ("authorization", value)]), expected, "{value}");
         }
-        assert_eq!(status(&guard, "/v1/kinds", &[host]), 401);
-        for open in ["/healthz", "/readyz", "/version"] {
+        for path in ["/v1/kinds", "/metrics"] {
+            assert_eq!(status(&guard, path, &[host]), 401, "{path}");
+        }
+        for open in ["/healthz", "/readyz", "/version", "/dashboard"] {
             assert_eq!(status(&guard, open, &[host]), 0, "{open}");
         }
     }
@@ -235,7 +242,9 @@ mod tests {
         let first = guard.admit(&parts).unwrap();
         let problem = guard.admit(&parts).unwrap_err();
         assert_eq!((problem.view().status, problem.view().retry_after_s), (503, Some(1)));
-        assert_eq!(status(&guard, "/readyz", &[("host", "localhost")]), 0);
+        for path in ["/readyz", "/metrics"] {
+            assert_eq!(status(&guard, path, &[("host", "localhost")]), 0, "{path}");
+        }
         drop(first);
         assert!(guard.admit(&parts).is_ok());
     }

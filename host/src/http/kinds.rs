@@ -16,7 +16,7 @@ use super::routes::Host;
 use super::view::{KindSummary, Kinds, Rollback};
 use crate::id::Kind;
 use crate::manifest::Manifest;
-use crate::registry::{Deployed, KindEntry};
+use crate::registry::{Deployed, KindEntry, Registry};
 
 /// Deploys at once: each holds a component in memory and compiles it.
 pub(super) const DEPLOYS_MAX: usize = 2;
@@ -34,12 +34,13 @@ pub(super) fn upload_bytes_max(component_bytes_max: usize) -> usize {
 
 /// All kinds.
 pub(super) async fn list(State(shared): Host) -> Json<Kinds> {
-    Json(Kinds { kinds: shared.api.registry.kinds().into_iter().map(summary).collect() })
+    let registry = &shared.api.registry;
+    Json(Kinds { kinds: registry.kinds().into_iter().map(|entry| summary(registry, entry)).collect() })
 }
 
 /// One kind and its current version.
 pub(super) async fn show(host: Host, Segments(kind): Segments<String>) -> Result<Json<KindSummary>, Problem> {
-    Ok(Json(summary(entry(&host, &kind)?)))
+    Ok(Json(summary(&host.0.api.registry, entry(&host, &kind)?)))
 }
 
 /// All versions of a kind, oldest first.
@@ -83,10 +84,10 @@ fn entry(State(shared): &Host, kind: &str) -> Result<KindEntry, Problem> {
     shared.api.registry.kind(&kind).ok_or_else(unknown)
 }
 
-fn summary(entry: KindEntry) -> KindSummary {
-    let versions = entry.versions.len();
+fn summary(registry: &Registry, entry: KindEntry) -> KindSummary {
+    let (versions, trouble) = (entry.versions.len(), registry.trouble(&entry.kind));
     let current = entry.versions.into_iter().find(|version| version.number == entry.current);
-    KindSummary { kind: entry.kind, versions, current }
+    KindSummary { kind: entry.kind, versions, current, trouble }
 }
 
 async fn read_upload(request: Request, component_bytes_max: usize) -> Result<(Bytes, Manifest), Problem> {

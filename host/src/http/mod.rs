@@ -3,11 +3,13 @@
 //! Never opens the store's files, never runs a guest, and never trusts a header.
 //!
 //! A request's way: `serve` (sockets, drain) → `guard` (who may, how many) → `routes` → one file per resource
-//! (`ask`, `actors`, `kinds`, `dead_letters`, `endpoints`, `events`, `sources`, `timers`), which read with `input` and fail with `problem`.
-//! The JSON of all answers is in `view`. Every route, header and problem is listed in `docs/reference/http.md`.
+//! (`ask`, `actors`, `buckets`, `kinds`, `dead_letters`, `endpoints`, `events`, `sources`, `timers`, `turns`), which read with `input` and fail with `problem`.
+//! `dashboard` is a page that asks the others. The JSON of all answers is in `view`. Every route, header and problem is listed in `docs/reference/http.md`.
 
 mod actors;
 mod ask;
+mod buckets;
+mod dashboard;
 mod dead_letters;
 mod endpoints;
 mod events;
@@ -19,6 +21,7 @@ mod routes;
 mod serve;
 mod sources;
 mod timers;
+mod turns;
 pub mod view;
 
 pub use routes::{Api, Readiness};

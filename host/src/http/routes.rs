@@ -6,7 +6,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, Uri};
+use axum::response::IntoResponse;
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use tokio::sync::Semaphore;
@@ -14,12 +16,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::problem::{METHOD_NOT_ALLOWED, NO_SUCH_ROUTE, NOT_READY, Problem};
 use super::view::{About, Health};
-use super::{actors, ask, dead_letters, endpoints, events, kinds, sources, timers};
+use super::{actors, ask, buckets, dashboard, dead_letters, endpoints, events, kinds, sources, timers, turns};
 use crate::backend::Backend;
 use crate::client::Client;
 use crate::config;
 use crate::connector::Endpoints;
+use crate::inquiry::Inquiry;
 use crate::registry::Registry;
+use crate::telemetry::Metrics;
 
 /// When to ask again whether the host is ready, in seconds.
 const NOT_READY_RETRY_S: u32 = 1;
@@ -35,6 +39,8 @@ pub struct Api {
     pub registry: Arc<Registry>,
     /// The store: records, dead letters and events are read from it.
     pub backend: Backend,
+    /// Asks all hosts for what they remember.
+    pub inquiry: Inquiry,
     /// The settings.
     pub config: config::Http,
     /// The streams of others that this host binds to actors.
@@ -43,6 +49,8 @@ pub struct Api {
     pub endpoints: Endpoints,
     /// Whether the host serves.
     pub ready: Readiness,
+    /// What the host counts and measures.
+    pub metrics: Arc<Metrics>,
 }
 
 /// What all handlers share.
@@ -72,13 +80,17 @@ pub(super) fn routes(api: Api, shutdown: CancellationToken) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/version", get(version))
+        .route(dashboard::PATH, get(dashboard::show))
+        .route("/metrics", get(metrics))
         .route("/v1/actors", get(actors::list))
         .route("/v1/actors/{kind}/{id}", get(actors::show).delete(actors::delete))
-        .route("/v1/actors/{kind}/{id}/{subject}", post(ask::ask).get(actors::state))
+        .route("/v1/actors/{kind}/{id}/{subject}", post(ask::ask).get(actors::below))
         .route("/v1/admin/actors/{kind}/{id}/suspend", post(actors::suspend))
         .route("/v1/admin/actors/{kind}/{id}/resume", post(actors::resume))
         .route("/v1/admin/actors/{kind}/{id}/skip", post(actors::skip))
         .route("/v1/admin/actors/{kind}/{id}/state", put(actors::set_state))
+        .route("/v1/buckets", get(buckets::list))
+        .route("/v1/turns", get(turns::rank))
         .route("/v1/kinds", get(kinds::list))
         .route("/v1/kinds/{kind}", get(kinds::show))
         .route("/v1/kinds/{kind}/versions", get(kinds::versions).post(kinds::deploy).layer(upload))
@@ -106,6 +118,11 @@ async fn readyz(State(shared): Host) -> Result<Json<Health>, Problem> {
     let ready = if shared.shutdown.is_cancelled() { Err("it is stopping".to_owned()) } else { (shared.api.ready)() };
     ready.map_err(|reason| Problem::new(NOT_READY, reason).retry_after(NOT_READY_RETRY_S))?;
     Ok(Json(Health { status: Cow::Borrowed("ready") }))
+}
+
+/// For Prometheus, in its text format.
+async fn metrics(State(shared): Host) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], shared.api.metrics.text())
 }
 
 async fn version() -> Json<About> {

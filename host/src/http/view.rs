@@ -1,6 +1,6 @@
 //! The JSON that the HTTP API speaks, as plain structs: written by the host, read by the command line and by tests.
-//! Times are Unix milliseconds, sizes bytes. Kinds' versions, dead letters and sources are shown
-//! as `registry`, `deadletter` and `source` define them.
+//! Times are Unix milliseconds, sizes bytes. Kinds' versions, dead letters, sources and past turns are shown
+//! as `registry`, `deadletter`, `source`, `history` and `inquiry` define them.
 //! Never holds a rule: what is shown is decided where it is asked for.
 
 use std::borrow::Cow;
@@ -11,6 +11,7 @@ use crate::clock::Time;
 use crate::connector;
 use crate::deadletter::DeadLetter;
 use crate::digest::Digest;
+use crate::history::Summary;
 use crate::id::{ActorId, Kind, Seq};
 use crate::registry::Version;
 use crate::source::Status;
@@ -161,6 +162,9 @@ pub struct KindSummary {
     pub versions: usize,
     /// The version that new activations use.
     pub current: Option<Version>,
+    /// Why it does not load on this host; none: it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
 /// All kinds, in order.
@@ -193,6 +197,59 @@ pub struct DeadLetters {
 pub struct Endpoints {
     /// By name.
     pub endpoints: Vec<connector::Status>,
+}
+
+/// `GET /v1/turns`: actors in the order that was asked for, by their last turns on the host that answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ranking {
+    /// The host's name.
+    pub node: String,
+    /// Turns that began before do not count.
+    pub since: Time,
+    /// The first ones.
+    pub actors: Vec<Summary>,
+}
+
+/// `GET /v1/buckets`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Buckets {
+    /// The name of the host that answers.
+    pub node: String,
+    /// The log's time, by which everything is dated.
+    pub time: Time,
+    /// All buckets, in order.
+    pub buckets: Vec<Bucket>,
+    /// The first of the actors whose messages are parked.
+    pub parked: Vec<ParkedActor>,
+}
+
+/// A bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bucket {
+    /// Its name.
+    pub bucket: String,
+    /// The host that serves it; none: nobody does.
+    pub node: Option<String>,
+    /// Everything up to here is done.
+    pub floor: Seq,
+    /// When the oldest message that is not done was stored; none: nothing waits.
+    pub waiting_since: Option<Time>,
+    /// How many of its actors have messages parked.
+    pub parked: usize,
+}
+
+/// An actor whose messages are parked: it is suspended, waits long or lags behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParkedActor {
+    /// Who.
+    pub actor: ActorId,
+    /// Whether it works.
+    pub status: ActorStatus,
+    /// Why it is suspended, when it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<crate::message::Problem>,
+    /// How many of its messages are parked.
+    pub messages: u32,
 }
 
 /// `GET /v1/sources`: those of the host that answers.

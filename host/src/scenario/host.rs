@@ -24,6 +24,7 @@ use crate::scenario::stage::Error;
 use crate::scenario::variant::Variant;
 use crate::scenario::watch::{MESSAGES_MAX, START, Watch};
 use crate::scenario::watched::Watched;
+use crate::telemetry::Metrics;
 use crate::wasm::{Handler, Sandbox};
 
 /// Buckets of the store: more than one, so that actors do not share all they could share.
@@ -73,7 +74,8 @@ impl<'s> Host<'s> {
         let callers = Link::new(store.clone(), watch.clone(), variant, delays.clone());
         let registry = registry(setting, &callers).await?;
         let (tasks, random) = (TaskTracker::new(), Random::of_seed(setting.seed));
-        let client = Client::open(callers.backend(), registry, random, &tasks, CancellationToken::new()).await?;
+        let client =
+            Client::open(callers.backend(), registry, random, metrics()?, &tasks, CancellationToken::new()).await?;
         let link = Link::new(store.clone(), watch.clone(), variant, delays.clone());
         let node = serve(setting, &link, 1).await?;
         Ok((Self { setting, variant, watch, store, delays, link, node, starts: 1 }, client))
@@ -183,13 +185,12 @@ async fn serve(setting: &Setting, link: &Arc<Link>, start: u64) -> Result<Node, 
     // A day, so that copies are recognised however far a scenario lets time pass.
     config.store.retention_s = 86_400;
     let random = Random::of_seed(setting.seed.wrapping_add(start));
-    let parts = Parts {
-        config,
-        backend: link.backend(),
-        registry,
-        endpoints: Endpoints::default(),
-        guests: Handle::current(),
-        random,
-    };
-    Ok(Node::start(parts).await?)
+    let (guests, endpoints, metrics) = (Handle::current(), Endpoints::default(), metrics()?);
+    let backend = link.backend();
+    Ok(Node::start(Parts { config, backend, registry, endpoints, guests, random, metrics }).await?)
+}
+
+/// Counts of which nobody asks.
+fn metrics() -> Result<Arc<Metrics>, Error> {
+    Metrics::new().map(Arc::new).map_err(|error| Error::host(&error))
 }

@@ -47,7 +47,10 @@ pub enum Heard {
     /// Nothing: somebody sent it.
     Ordinary,
     /// It tells of what the actor does not wait for any more: drop it.
-    Stale,
+    Stale {
+        /// `stale-tick` or `late-answer`.
+        reason: &'static str,
+    },
     /// A timer is due.
     Tick {
         /// Times that passed between the one that is told and the telling.
@@ -116,8 +119,12 @@ impl Heard {
     pub fn of(waits: &Waits, headers: &Headers, body: &Bytes, told: Time) -> Self {
         let subject = headers.get(header::SUBJECT).and_then(|subject| subject.split_once(':'));
         match (subject, headers.get(header::TIMER)) {
-            (Some((TIMER, name)), Some(place)) => Self::tick(waits, name, place, told).unwrap_or(Self::Stale),
-            (Some((ANSWER, _)), _) => Self::answer(waits, headers, body).unwrap_or(Self::Stale),
+            (Some((TIMER, name)), Some(place)) => {
+                Self::tick(waits, name, place, told).unwrap_or(Self::Stale { reason: "stale-tick" })
+            }
+            (Some((ANSWER, _)), _) => {
+                Self::answer(waits, headers, body).unwrap_or(Self::Stale { reason: "late-answer" })
+            }
             // A tick without its place was a dead letter, and a human had it handled again.
             _ => Self::Ordinary,
         }
@@ -152,10 +159,14 @@ impl Heard {
         Some(Self::Answer { answer: Answered { token, memo, ending }, body, rest })
     }
 
-    /// Whether it is done with unheard.
+    /// Why it is done with unheard, in one word; none: the handler hears it.
     #[must_use]
-    pub fn needs_no_handler(&self) -> bool {
-        matches!(self, Self::Stale | Self::Tick { skipped: true, .. })
+    pub fn needs_no_handler(&self) -> Option<&'static str> {
+        match self {
+            Self::Stale { reason } => Some(reason),
+            Self::Tick { skipped: true, .. } => Some("missed-tick"),
+            Self::Ordinary | Self::Tick { .. } | Self::Answer { .. } => None,
+        }
     }
 
     /// The message as the handler is to see it; none: as it was stored.
@@ -163,7 +174,7 @@ impl Heard {
     pub fn shown(&self, message: &Message) -> Option<Message> {
         let mut shown = message.clone();
         match self {
-            Self::Ordinary | Self::Stale => return None,
+            Self::Ordinary | Self::Stale { .. } => return None,
             Self::Tick { missed, .. } => shown.headers.push(MISSED, missed.to_string()),
             Self::Answer { body, .. } => shown.body = body.clone(),
         }
@@ -174,7 +185,7 @@ impl Heard {
     #[must_use]
     pub fn rest(&self) -> Option<&Waits> {
         match self {
-            Self::Ordinary | Self::Stale => None,
+            Self::Ordinary | Self::Stale { .. } => None,
             Self::Tick { rest, .. } | Self::Answer { rest, .. } => Some(rest),
         }
     }

@@ -54,6 +54,12 @@ impl Engine {
         (slots <= self.slots_max).then_some(slots)
     }
 
+    /// Places of the pool that are taken, and all of them.
+    pub(super) fn usage(&self) -> (usize, usize) {
+        let all = usize::try_from(self.slots_max).unwrap_or(usize::MAX);
+        (all.saturating_sub(self.slots.available_permits()), all)
+    }
+
     /// Waits until the pool has room. None when the host ends.
     pub(super) async fn take_slots(&self, slots: u32) -> Option<Slots> {
         Arc::clone(&self.slots).acquire_many_owned(slots).await.ok()

@@ -106,6 +106,12 @@ impl Sandbox {
         Ok(Self(Arc::new(Parts { engine: Arc::new(engine), linker, compiler, component_bytes_max })))
     }
 
+    /// Places of the pool that instances take, and all of them.
+    #[must_use]
+    pub fn usage(&self) -> (usize, usize) {
+        self.0.engine.usage()
+    }
+
     /// Checks, compiles and tries a component. Runs on a runtime with timers; compiling happens on a thread of its own.
     ///
     /// # Errors

@@ -29,7 +29,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
         ],
     ),
     ("seam", &["backend"]),
-    ("what is stored", &["events", "failure", "incarnations", "keys", "outbox", "record"]),
+    ("what is stored", &["events", "failure", "history", "incarnations", "keys", "outbox", "record"]),
     ("code", &["wasm"]),
     ("kinds", &["registry"]),
     ("way in", &["client"]),
@@ -49,7 +49,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
             "wake",
         ],
     ),
-    ("one host", &["cluster", "connector", "inbox", "node", "source"]),
+    ("one host", &["cluster", "connector", "inbox", "inquiry", "node", "source"]),
     // Ways to use a node, and its store: none knows another.
     ("edges", &["archive", "http", "ingress", "scenario"]),
 ];

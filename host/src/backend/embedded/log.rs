@@ -40,8 +40,9 @@ impl Log for Streams {
     async fn standing(&self, bucket: BucketId) -> Result<Standing, Error> {
         let floor = self.0.tail(bucket)?.floor();
         let first = move |connection: &_| scan::page(connection, StreamNumber::of(bucket), floor, 1, usize::MAX);
-        let waiting = self.0.readers.scan(first).await?.first().map(|delivery| delivery.seq);
-        Ok(Standing { floor, waiting })
+        let first = self.0.readers.scan(first).await?.into_iter().next();
+        let (waiting, since) = first.map(|delivery| (delivery.seq, delivery.time)).unzip();
+        Ok(Standing { floor, waiting, since })
     }
 
     async fn append(&self, messages: Vec<NewMessage>) -> Result<Vec<Appended>, Error> {

@@ -125,8 +125,8 @@ impl Log for Streams {
 
     async fn standing(&self, bucket: BucketId) -> Result<Standing, Error> {
         let state = lock(&self.shared.stream(bucket)?.state);
-        let waiting = state.behind(state.floor).next().map(|delivery| delivery.seq);
-        Ok(Standing { floor: state.floor, waiting })
+        let (waiting, since) = state.behind(state.floor).next().map(|delivery| (delivery.seq, delivery.time)).unzip();
+        Ok(Standing { floor: state.floor, waiting, since })
     }
 
     async fn append(&self, messages: Vec<NewMessage>) -> Result<Vec<Appended>, Error> {

@@ -203,8 +203,9 @@ impl Log for Streams {
         let stream = self.session.names.bucket_stream(bucket);
         let floor = inbox::floor(&self.session, &stream).await?;
         let history = History { session: &self.session, stream, subject: ">".into() };
-        let waiting = history.next(Start::At(Seq(floor.0 + 1))).await?.map(|stored| stored.seq);
-        Ok(Standing { floor, waiting })
+        let first = history.next(Start::At(Seq(floor.0 + 1))).await?;
+        let (waiting, since) = first.map(|stored| (stored.seq, stored.time)).unzip();
+        Ok(Standing { floor, waiting, since })
     }
 
     async fn append(&self, messages: Vec<NewMessage>) -> Result<Vec<Appended>, Error> {

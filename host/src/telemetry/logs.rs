@@ -1,30 +1,5 @@
-//! Log lines of the host: where they go, how they look, and what spans and fields are called.
-//! Started once by the binary, before anything else. Ground floor: the rest of the host only uses `tracing`.
-//! Never carries a body, state or a secret; never writes to standard output, which belongs to results.
-//!
-//! # Names
-//! Spans are nouns; they nest as listed. Names are settled: dashboards and alerts may rely on them.
-//!
-//! | span | fields | around |
-//! |---|---|---|
-//! | [`TURN`](span::TURN) | `actor.kind`, `actor.id`, `bucket`, `seq`, `attempt` | one message of one actor; its parent is the message's `traceparent` |
-//! | [`HANDLE`](span::HANDLE) | | the handler's own time |
-//! | [`COMMIT`](span::COMMIT) | | the write of the record |
-//! | [`FLUSH`](span::FLUSH) | | the outbox and the answer |
-//!
-//! | field | means |
-//! |---|---|
-//! | `actor.kind`, `actor.id` | the actor; the id never becomes a metric's label |
-//! | `bucket` | the bucket's incarnation, for example `3a.1` |
-//! | `seq` | the message's position in its bucket |
-//! | `attempt` | 1 for the first try |
-//! | `kind` | a kind, where no actor is meant |
-//! | `digest` | a component |
-//! | `outcome` | how a turn ended, as in [`crate::events::Event::Turn`] |
-//! | `error` | why; logged once, where it is handled |
-//!
-//! Levels: `error` = a human must act; `warn` = degraded, heals itself; `info` = lifecycle; `debug` = per turn.
-//! Libraries that would log message bodies are held to `info`, whatever the setting says.
+//! Log lines of the host: where they go and how they look.
+//! Part of `telemetry`; the rest of the host only uses `tracing`. Never carries a body, state or a secret.
 
 use tracing::Level;
 use tracing_subscriber::filter::{FilterExt as _, filter_fn};
@@ -36,18 +11,6 @@ use crate::config::{LogFormat, Telemetry};
 
 /// The library whose `debug` and `trace` show message bodies.
 const TALKATIVE: &str = "async_nats";
-
-/// Names of spans, as in the table above.
-pub mod span {
-    /// One message of one actor.
-    pub const TURN: &str = "turn";
-    /// The handler's own time within a turn.
-    pub const HANDLE: &str = "handle";
-    /// The write of an actor's record.
-    pub const COMMIT: &str = "commit";
-    /// The outbox and the answer of a commit.
-    pub const FLUSH: &str = "flush";
-}
 
 /// Why logging could not be started. The settings are to be corrected.
 #[derive(Debug, thiserror::Error)]
