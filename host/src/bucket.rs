@@ -22,7 +22,7 @@ use crate::guard::lock;
 use crate::id::{ActorId, BucketId, Epoch, Kind, Seq};
 use crate::mailbox::{Mailboxes, Share};
 use crate::registry::Registry;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Traces};
 
 /// One actor's messages take at most this part of the mailboxes' memory.
 const SHARES: usize = 16;
@@ -45,6 +45,7 @@ pub(crate) struct Context {
     pub(crate) memory: Arc<Semaphore>,
     pub(crate) vitals: Arc<Vitals>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) traces: Traces,
     /// Trimming never goes past what an unfinished message of any bucket may still need.
     pub(crate) oldest: Oldest,
     pub(crate) tasks: TaskTracker,

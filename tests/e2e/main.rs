@@ -11,4 +11,5 @@ mod refusing;
 mod samples;
 mod scenarios;
 mod store;
+mod telemetry;
 mod versions;

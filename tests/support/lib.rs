@@ -1,6 +1,7 @@
 //! What the tests share. Sees only the public API, like any embedder, and the binary, like any user.
 
 pub mod binary;
+pub mod collector;
 pub mod faults;
 pub mod faulty;
 pub mod guest;

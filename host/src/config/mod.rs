@@ -5,6 +5,7 @@
 
 mod binding;
 mod bounds;
+mod fraction;
 mod load;
 mod nats;
 mod problem;
@@ -12,7 +13,8 @@ mod settings;
 mod template;
 
 pub use binding::{Binding, OnRecreated};
+pub use fraction::Fraction;
 pub use load::{Given, Loaded, Setting, Sources, load};
 pub use problem::{Problem, Problems};
-pub use settings::{Config, Durability, Http, LogFormat, Nats, Node, Sandbox, Storage, Store, Telemetry};
+pub use settings::{Config, Durability, Http, LogFormat, Nats, Node, Sandbox, Signal, Storage, Store, Telemetry};
 pub use template::{Address, Error as TemplateError, Gap, Template};
