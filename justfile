@@ -142,6 +142,11 @@ bench-languages: samples-all
 bench-nats *flags: setup
     cargo bench -p hydra --bench nats -- "$@"
 
+# Measure what metrics, traces and log lines cost a host (release build; takes minutes)
+bench-watching *flags: samples
+    cargo build --release -p hydra
+    cargo bench -p hydra --bench watching -- "$@"
+
 # Make the reference of the library; broken links are errors
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps

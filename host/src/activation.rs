@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::field::Empty;
+use tracing::{Span, debug_span};
 
 use crate::backend::{Delivery, Error, Queue};
 use crate::bucket::Bucket;
@@ -266,11 +268,13 @@ impl Activation {
         let history = self.trouble_at(delivery).map_or(untried, |trouble| trouble.history);
         let (record, secret) = (&draft.record, &context.secret);
         let (metrics, histories) = (&*context.metrics, &context.histories);
-        let turn = Turn { origin, delivery, message, heard, record, history, now, secret, metrics, histories };
+        let traced = context.traces.begin(message.trace.as_deref(), || span(message, origin, history.attempts + 1));
+        let traced = &traced;
+        let turn = Turn { origin, delivery, message, heard, record, history, now, secret, metrics, histories, traced };
         if let Some(settled) = turn.repeated() {
             return Ok(Ended::Settled(Box::new(settled)));
         }
-        let ended = match self.code(code).await {
+        let mut ended = match self.code(code).await {
             Err(fault) => {
                 metrics.no_code(context.known(self.actor.kind()));
                 turn.cannot_run(fault)
@@ -286,6 +290,9 @@ impl Activation {
                 ended
             }
         };
+        if let Ended::Settled(settled) = &mut ended {
+            settled.span = Some(traced.span);
+        }
         if let Ended::Again { history, after } = &ended {
             metrics.retry(context.known(self.actor.kind()));
             let until = Instant::now() + *after;
@@ -444,4 +451,11 @@ impl Activation {
             () = tokio::time::sleep(span) => {}
         }
     }
+}
+
+/// Around one try at one message, until its commit.
+fn span(message: &Message, at: Cursor, attempt: u32) -> Span {
+    let actor = &message.to;
+    debug_span!(parent: None, "turn", otel.kind = "consumer", actor.kind = %actor.kind(), actor.id = actor.id(),
+        subject = %message.subject, bucket = %at.bucket, seq = at.seq.0, attempt, outcome = Empty)
 }

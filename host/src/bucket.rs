@@ -23,7 +23,7 @@ use crate::history::Histories;
 use crate::id::{ActorId, BucketId, Epoch, Kind, Seq};
 use crate::mailbox::{Mailboxes, Share};
 use crate::registry::Registry;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Traces};
 
 /// One actor's messages take at most this part of the mailboxes' memory.
 const SHARES: usize = 16;
@@ -48,6 +48,7 @@ pub(crate) struct Context {
     pub(crate) memory: Arc<Semaphore>,
     pub(crate) vitals: Arc<Vitals>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) traces: Traces,
     /// Trimming never goes past what an unfinished message of any bucket may still need.
     pub(crate) oldest: Oldest,
     pub(crate) tasks: TaskTracker,

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::{Instrument, Span, debug_span};
 
 use crate::backend::{self, Backend, NewMessage, Notice};
 use crate::crash::{self, Step};
@@ -23,7 +24,7 @@ pub use crate::operation::Operation;
 use crate::random::Random;
 use crate::registry::{self, Registry};
 use crate::reply::{REPLY_CHANNEL, Reply};
-use crate::telemetry::Metrics;
+use crate::telemetry::{self, Metrics, Traced, Traces};
 
 /// Largest body of a message from outside, in bytes.
 pub const BODY_BYTES_MAX: usize = 256 << 10;
@@ -31,8 +32,6 @@ pub const BODY_BYTES_MAX: usize = 256 << 10;
 pub const STATE_BYTES_MAX: usize = 512 << 10;
 /// What the idempotency key of a replayed dead letter begins with.
 pub(crate) const REPLAY_KEY: &str = "hydra-replay:";
-/// Length of a W3C `traceparent`; anything else is not passed on.
-const TRACE_BYTES: usize = 55;
 /// A store that did not say whether it stored is asked again this soon, and this often.
 const REPEAT_AFTER: Duration = Duration::from_millis(20);
 const REPEATS: usize = 5;
@@ -50,7 +49,7 @@ pub struct Request {
     pub body: Bytes,
     /// The caller's idempotency key, unchecked.
     pub key: Option<String>,
-    /// W3C trace context, unchecked.
+    /// W3C trace context: the `traceparent`, and behind a space the `tracestate`. Unchecked.
     pub trace: Option<String>,
 }
 
@@ -113,6 +112,7 @@ struct Inner {
     registry: Arc<Registry>,
     random: Random,
     metrics: Arc<Metrics>,
+    traces: Traces,
     /// Where this client's answers are awaited, but for the ask's number.
     channel: String,
     next: AtomicU64,
@@ -136,18 +136,19 @@ impl Client {
     ///
     /// # Errors
     /// The store's: try again.
-    pub async fn open(
+    pub(crate) async fn open(
         backend: Backend,
         registry: Arc<Registry>,
         random: Random,
         metrics: Arc<Metrics>,
+        traces: Traces,
         tasks: &TaskTracker,
         ended: CancellationToken,
     ) -> Result<Self, backend::Error> {
         let channel = format!("{REPLY_CHANNEL}.{}", data_encoding::HEXLOWER.encode(&random.bytes::<16>()?));
         let mut answers = backend.log.follow(&channel).await?;
         let (next, waiting) = (AtomicU64::new(0), Mutex::default());
-        let inner = Arc::new(Inner { backend, registry, random, metrics, channel, next, waiting });
+        let inner = Arc::new(Inner { backend, registry, random, metrics, traces, channel, next, waiting });
         let receiver = inner.clone();
         tasks.spawn(async move {
             // Dropping the wait for an answer is safe: whoever asks has a time-out.
@@ -163,7 +164,8 @@ impl Client {
     /// # Errors
     /// See [`Error`]; after any of them nothing is stored, but for `Store(Unknown)`.
     pub async fn send(&self, request: Request) -> Result<MessageId, Error> {
-        self.0.send(self.0.check(request, false).await?).await
+        let (message, span) = self.0.check(request, false).await?;
+        self.0.send(message).instrument(span).await
     }
 
     /// Stores messages from callers who wait elsewhere, if at all, in their order. Each comes with the channel on which its
@@ -172,17 +174,18 @@ impl Client {
         let mut checked = Vec::with_capacity(requests.len());
         for (request, reply) in requests {
             let message = self.0.check(request, false).await;
-            checked.push(message.map(|message| Message { reply, ..message }));
+            checked.push(message.map(|(message, span)| (Message { reply, ..message }, span)));
         }
-        let messages = checked.iter().flatten().cloned().collect();
+        let messages = checked.iter().flatten().map(|(message, _)| message.clone()).collect();
         let stored = self.0.store(messages).await;
-        let told = |message: Message| stored.clone().map(|()| message.id).map_err(Error::from);
+        let told = |(message, _): (Message, Span)| stored.clone().map(|()| message.id).map_err(Error::from);
         checked.into_iter().map(|message| message.and_then(told)).collect()
     }
 
     /// Stores the message of a dead letter again; it keeps its sender. Keyed by its letter, it is one effect.
     pub(crate) async fn replay(&self, request: Request, sender: Option<ActorId>) -> Result<MessageId, Error> {
-        self.0.send(Message { sender, ..self.0.check(request, true).await? }).await
+        let (message, span) = self.0.check(request, true).await?;
+        self.0.send(Message { sender, ..message }).instrument(span).await
     }
 
     /// Stores a message and waits for its outcome.
@@ -190,8 +193,8 @@ impl Client {
     /// # Errors
     /// As [`Client::send`].
     pub async fn ask(&self, request: Request, timeout: Duration) -> Result<Asked, Error> {
-        let message = self.0.check(request, false).await?;
-        self.0.ask(message, timeout).await
+        let (message, span) = self.0.check(request, false).await?;
+        self.0.ask(message, timeout).instrument(span).await
     }
 
     /// Asks an actor's owner to act as an operator says; it does not wait behind the actor's messages.
@@ -210,8 +213,8 @@ impl Client {
 }
 
 impl Inner {
-    /// Checks all that a caller can get wrong.
-    async fn check(&self, request: Request, is_replay: bool) -> Result<Message, Error> {
+    /// Checks all that a caller can get wrong. The span is around the call from then on.
+    async fn check(&self, request: Request, is_replay: bool) -> Result<(Message, Span), Error> {
         let Request { to, subject, headers, body, key, trace } = request;
         self.check_kind(&to).await?;
         check_size(body.len(), BODY_BYTES_MAX)?;
@@ -222,10 +225,11 @@ impl Inner {
         if let Some(size) = key.as_ref().map(String::len).filter(|size| !(1..=KEY_BYTES_MAX).contains(size)) {
             return Err(Error::Key { size, limit: KEY_BYTES_MAX });
         }
-        let trace =
-            trace.filter(|trace| trace.len() == TRACE_BYTES && trace.is_ascii() && !trace.contains(char::is_control));
+        let came = trace.as_deref().and_then(telemetry::checked_trace);
+        let span = || debug_span!(parent: None, "call", otel.kind = "server", actor.kind = %to.kind(), actor.id = to.id(), %subject);
+        let Traced { span, onward: trace } = self.traces.begin(came.as_deref(), span);
         let id = MessageId::outside(&to, self.random()?);
-        Ok(Message { id, to, sender: None, subject, headers, body, reply: None, deadline: None, key, trace })
+        Ok((Message { id, to, sender: None, subject, headers, body, reply: None, deadline: None, key, trace }, span))
     }
 
     fn random(&self) -> Result<[u8; 16], backend::Error> {

@@ -5,6 +5,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::time::Instant;
+use tracing::{Span, debug_span};
 
 use crate::backend::{Backend, Error, Expect, NewMessage, Notice, Put, Queue};
 use crate::bucket::Bucket;
@@ -41,13 +42,15 @@ pub(crate) struct Draft {
     bytes: usize,
     turns: usize,
     changed: bool,
+    /// Around its turns, of those that are traced.
+    spans: Vec<Span>,
 }
 
 impl Draft {
     /// Begins behind what is stored.
     pub(crate) fn new(loaded: &Loaded) -> Self {
         let record = Record { outbox: Vec::new(), ..loaded.record.clone() };
-        Self { record, bytes: 0, turns: 0, changed: false }
+        Self { record, bytes: 0, turns: 0, changed: false, spans: Vec::new() }
     }
 
     /// Whether there is nothing to store.
@@ -99,6 +102,7 @@ impl Draft {
         if let Some(waits) = settled.waits {
             self.record.waits = waits;
         }
+        self.spans.extend(settled.span.filter(|span| !span.is_disabled()));
         self.record.version = settled.code.map(|(digest, _)| digest).or(self.record.version);
         self.record.outbox.extend(settled.entries);
         if let Some(message) = message.filter(|_| !settled.repeated) {
@@ -158,13 +162,15 @@ pub(crate) async fn commit(
     loaded: &Loaded,
     draft: Draft,
 ) -> Result<Committed, Error> {
-    let mut record = draft.record;
+    let Draft { mut record, spans, .. } = draft;
     record.epoch = bucket.epoch;
     record.committed = bucket.now().await?;
     wake::mark(bucket, actor, &record).await?;
     crash::at(Step::BeforeRecord);
     let (metrics, began) = (&bucket.context.metrics, Instant::now());
+    let commits: Vec<Span> = spans.iter().map(|turn| debug_span!(parent: turn, "commit")).collect();
     let stored = store(bucket, actor, loaded.revision, &record).await;
+    drop(commits);
     metrics.commit(told(&stored), began.elapsed());
     match stored {
         Ok(Put::Refused) => Ok(Committed::Refused),
@@ -174,7 +180,9 @@ pub(crate) async fn commit(
             crash::at(Step::RecordWritten);
             wake::note(bucket, actor, &record);
             let began = Instant::now();
+            let flushes: Vec<Span> = spans.iter().map(|turn| debug_span!(parent: turn, "flush")).collect();
             hand_over(bucket, actor, &record).await?;
+            drop(flushes);
             metrics.flush(began.elapsed());
             count(bucket, actor, &record);
             let loaded = clear(bucket, actor, Loaded { record, revision: Some(revision), claim: bucket.epoch }).await?;
@@ -257,7 +265,7 @@ pub(crate) async fn hand_over(bucket: &Bucket, actor: &ActorId, record: &Record)
     for (index, entry) in record.outbox.iter().enumerate() {
         crash::at(Step::OutboxEntry);
         match entry {
-            Entry::Answer { reply, answer } => match Reply::read(reply) {
+            Entry::Answer { reply, answer, trace } => match Reply::read(reply) {
                 Some(Reply::Channel(channel)) => {
                     let (headers, body) = answer.to_wire();
                     backend.log.notify(Notice { channel, headers, body });
@@ -265,8 +273,10 @@ pub(crate) async fn hand_over(bucket: &Bucket, actor: &ActorId, record: &Record)
                 }
                 Some(Reply::Actor { to, token }) => {
                     messages.extend(record.handled().map(|handled| {
-                        let ((headers, body), id) =
-                            (brought(&token, actor, answer), MessageId::outbox(actor, handled, index));
+                        let ((headers, body), id) = (
+                            brought(&token, actor, answer, trace.as_deref()),
+                            MessageId::outbox(actor, handled, index),
+                        );
                         // No T: the request's token tells whether a copy counts.
                         NewMessage { queue: Queue::Inbox, to, id, committed: None, headers, body }
                     }));

@@ -64,8 +64,9 @@ fn request(call: Call) -> Result<Request, Problem> {
     }
     let to = ActorId::parse_escaped(&format!("{kind}/{id}")).map_err(|error| malformed(error.to_string()))?;
     let subject = Subject::new(subject).map_err(|error| malformed(error.to_string()))?;
-    let trace = call.headers.get(header::TRACE).map(Into::into);
-    let headers = call.headers.0.into_iter().filter(|(name, _)| !name.eq_ignore_ascii_case(header::TRACE)).collect();
+    let trace = call.headers.trace();
+    let is_trace = |name: &str| [header::TRACE, header::TRACE_STATE].iter().any(|ours| name.eq_ignore_ascii_case(ours));
+    let headers = call.headers.0.into_iter().filter(|(name, _)| !is_trace(name)).collect();
     Ok(Request { to, subject, headers: Headers(headers), body: call.body, key: call.key, trace })
 }
 

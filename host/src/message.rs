@@ -37,8 +37,10 @@ pub mod header {
     pub const TIMER: &str = "Hydra-Timer";
     /// Which request a message ends.
     pub const TOKEN: &str = "Hydra-Token";
-    /// W3C trace context.
+    /// W3C trace context: where in which trace.
     pub const TRACE: &str = "traceparent";
+    /// W3C trace context: what others want to go on with it.
+    pub const TRACE_STATE: &str = "tracestate";
     /// An answer's outcome.
     pub const STATUS: &str = "Hydra-Status";
     /// Its value when a request ends without an answer.
@@ -115,6 +117,21 @@ impl Headers {
         }
     }
 
+    /// Adds the trace context that a message carries.
+    pub fn push_trace(&mut self, trace: Option<&str>) {
+        let parts = trace.map(|trace| trace.split_once(' ').unwrap_or((trace, "")));
+        let (parent, state) = parts.unzip();
+        self.push_some(header::TRACE, parent);
+        self.push_some(header::TRACE_STATE, state.filter(|state| !state.is_empty()));
+    }
+
+    /// The trace context, as a message carries it.
+    #[must_use]
+    pub fn trace(&self) -> Option<String> {
+        let parent = self.get(header::TRACE)?;
+        Some(self.get(header::TRACE_STATE).map_or_else(|| parent.into(), |state| format!("{parent} {state}")))
+    }
+
     /// The headers that a caller or guest may see: all but the host's.
     #[must_use]
     pub fn users(&self) -> Self {
@@ -146,7 +163,8 @@ impl Headers {
 /// Whether a header is the host's own: ours, the log's, or the trace context.
 fn is_host(name: &str) -> bool {
     let begins = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-    begins(header::PREFIX) || begins("Nats-") || name.eq_ignore_ascii_case(header::TRACE)
+    let is = |known: &str| name.eq_ignore_ascii_case(known);
+    begins(header::PREFIX) || begins("Nats-") || is(header::TRACE) || is(header::TRACE_STATE)
 }
 
 /// A message to an actor.
@@ -170,7 +188,7 @@ pub struct Message {
     pub deadline: Option<Time>,
     /// The caller's idempotency key.
     pub key: Option<String>,
-    /// W3C trace context.
+    /// W3C trace context: the `traceparent`, and behind a space the `tracestate`, if there is one.
     pub trace: Option<String>,
 }
 
@@ -184,7 +202,7 @@ impl Message {
         headers.push_some(header::REPLY, self.reply.as_ref().map(Reply::to_string));
         headers.push_some(header::DEADLINE, self.deadline.map(|deadline| deadline.0.to_string()));
         headers.push_some(header::KEY, self.key.as_deref().map(crate::id::escape));
-        headers.push_some(header::TRACE, self.trace.clone());
+        headers.push_trace(self.trace.as_deref());
         headers.0.extend(self.headers.0.iter().cloned());
         headers
     }
@@ -206,7 +224,7 @@ impl Message {
             reply: Reply::of(headers),
             deadline: headers.get(header::DEADLINE).and_then(|deadline| deadline.parse().ok()).map(Time),
             key,
-            trace: headers.get(header::TRACE).map(Into::into),
+            trace: headers.trace(),
         })
     }
 }

@@ -27,7 +27,7 @@ use crate::message::Headers;
 use crate::random::Random;
 use crate::registry::Registry;
 use crate::source;
-use crate::telemetry::{Metrics, table};
+use crate::telemetry::{Metrics, Traces, table};
 
 /// Where the system's secret is kept: it keys all randomness that guests see, so nobody outside can foretell it.
 const SECRET_KEY: &str = "secret";
@@ -73,13 +73,15 @@ impl Node {
     /// The store's: it cannot be served.
     pub async fn start(parts: Parts) -> Result<Self, Error> {
         let Parts { config, backend, registry, endpoints, guests, random, metrics } = parts;
+        let traces = Traces::of(&config.telemetry);
         let (loops, ended) = (TaskTracker::new(), CancellationToken::new());
         let retired = incarnations::whole(&*backend.actors).await?.until();
         let secret = secret(&backend, &random).await?;
         let boot = data_encoding::HEXLOWER.encode(&random.bytes::<8>()?);
         let me = Member { node: config.node.name.clone(), boot };
         let client =
-            Client::open(backend.clone(), registry.clone(), random, metrics.clone(), &loops, ended.clone()).await?;
+            Client::open(backend.clone(), registry.clone(), random, metrics.clone(), traces, &loops, ended.clone())
+                .await?;
         let unnamed = |error: crate::id::Error| Error::Unavailable { reason: error.to_string() };
         source::install(&config.source, &backend, &registry).map_err(unnamed)?;
         let (log, ending) = (backend.log.clone(), ended.clone());
@@ -93,6 +95,7 @@ impl Node {
             memory: Arc::new(Semaphore::new((config.node.mailbox_bytes_max / 1024).min(Semaphore::MAX_PERMITS))),
             vitals: Arc::default(),
             metrics,
+            traces,
             oldest: Oldest::default(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),

@@ -87,7 +87,7 @@ async fn try_once(
         }
     });
     if let Some(reply) = Reply::of(&delivery.headers) {
-        draft.record.outbox.push(Entry::Answer { reply: reply.to_string(), answer });
+        draft.record.outbox.push(Entry::answer(&reply, answer, None));
     }
     let loaded = match commit::commit(bucket, actor, &loaded, draft).await? {
         Committed::Done(Some(loaded)) => loaded,
@@ -186,7 +186,7 @@ fn skip(record: &mut Record, stuck_at: &Delivery, bucket: BucketId, now: Time) {
         record.outbox.push(Entry::DeadLetter { seq: *seq, reason, attempts: 0, backtrace: String::new() });
         answer
     });
-    record.outbox.extend(Reply::of(headers).map(|reply| Entry::Answer { reply: reply.to_string(), answer }));
+    record.outbox.extend(Reply::of(headers).map(|reply| Entry::answer(&reply, answer, None)));
 }
 
 /// The first message behind the cursor and before an operation that is not an operation itself.

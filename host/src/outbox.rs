@@ -43,6 +43,9 @@ pub enum Entry {
         reply: String,
         /// The outcome.
         answer: Answer,
+        /// Trace context of the turn that answers, if an actor waits.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trace: Option<String>,
     },
     /// A message that is parked: by reference, so that it always fits.
     Park {
@@ -72,6 +75,13 @@ impl Entry {
         Self::Send { to, subject, headers, body, trace, reply, deadline }
     }
 
+    /// An answer from a turn within this trace. Callers know theirs: it is kept for actors only.
+    #[must_use]
+    pub fn answer(reply: &Reply, answer: Answer, trace: Option<&String>) -> Self {
+        let trace = trace.filter(|_| matches!(reply, Reply::Actor { .. })).cloned();
+        Self::Answer { reply: reply.to_string(), answer, trace }
+    }
+
     /// About how many bytes the entry takes in the record.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -79,7 +89,7 @@ impl Entry {
             |headers: &Headers| headers.0.iter().map(|(name, value)| name.len() + value.len() + 4).sum::<usize>();
         64 + match self {
             Self::Send { to, headers: own, body, .. } => to.id().len() + headers(own) + body.len(),
-            Self::Answer { reply, answer } => {
+            Self::Answer { reply, answer, .. } => {
                 let problem = answer.problem.as_ref().map_or(0, |problem| problem.code.len() + problem.text.len());
                 reply.len() + answer.id.as_str().len() + headers(&answer.headers) + answer.body.len() + problem
             }

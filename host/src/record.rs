@@ -327,7 +327,7 @@ mod tests {
     #[test]
     fn every_record_survives_its_row() {
         let answer = Answer::new(MessageId::stored("in:x/y:1"), Ending::Done);
-        let small = vec![send(3), outbox::Entry::Answer { reply: "reply.1".into(), answer }];
+        let small = vec![send(3), outbox::Entry::Answer { reply: "reply.1".into(), answer, trace: None }];
         let suspended = Status::Suspended(Problem::new("state", "does not decode: ö\n"));
         for state in [None, Some(Bytes::new()), Some(Bytes::from_static(b"\0raw"))] {
             for outbox in [Vec::new(), small.clone(), vec![send(100_000)]] {

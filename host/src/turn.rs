@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use tracing::{Instrument, debug_span};
+use tracing::{Instrument, Span, debug_span};
 
 use crate::backend::{Delivery, Log};
 use crate::clock::Time;
@@ -19,7 +19,7 @@ use crate::message::{Answer, Message, Problem, Status};
 use crate::outbox::Entry;
 use crate::record::{self, Record};
 use crate::reply::Reply;
-use crate::telemetry::{Metrics, TurnEnd};
+use crate::telemetry::{Metrics, Traced, TurnEnd};
 use crate::timer::{Heard, Waits};
 use crate::wasm::{Handled, Input, Instance};
 
@@ -84,6 +84,8 @@ pub(crate) struct Settled {
     pub(crate) repeated: bool,
     /// What the actor waits for from now on; none: what it did before.
     pub(crate) waits: Option<Waits>,
+    /// Around the turn until its commit; none: there was no turn.
+    pub(crate) span: Option<Span>,
 }
 
 impl Settled {
@@ -95,7 +97,8 @@ impl Settled {
         problem: Problem,
     ) -> Self {
         let ending = Ending { status: Status::HandlerFailed, problem, dead_letter: true, backtrace: String::new() };
-        ending.settle(delivery, message, origin, 0)
+        let trace = message.and_then(|message| message.trace.as_ref());
+        ending.settle(delivery, message, origin, 0, trace)
     }
 
     /// A message that is done with unheard. Where there is no record it leaves none but a tombstone.
@@ -119,7 +122,14 @@ struct Ending {
 }
 
 impl Ending {
-    fn settle(self, delivery: &Delivery, message: Option<&Message>, origin: Cursor, attempts: u32) -> Settled {
+    fn settle(
+        self,
+        delivery: &Delivery,
+        message: Option<&Message>,
+        origin: Cursor,
+        attempts: u32,
+        trace: Option<&String>,
+    ) -> Settled {
         let mut answer = Answer::new(delivery.id.clone(), self.status).with_problem(self.problem.clone());
         let mut entries = Vec::new();
         if self.dead_letter {
@@ -127,15 +137,14 @@ impl Ending {
             let (reason, backtrace) = (self.problem, self.backtrace);
             entries.push(Entry::DeadLetter { seq: delivery.seq, reason, attempts, backtrace });
         }
-        entries.extend(answer_entry(message, &answer));
+        entries.extend(answer_entry(message, &answer, trace));
         Settled { entries, answer: Some(answer), ..Settled::default() }
     }
 }
 
 /// The outbox entry that answers a message, if somebody waits.
-fn answer_entry(message: Option<&Message>, answer: &Answer) -> Option<Entry> {
-    let reply = message?.reply.as_ref()?.to_string();
-    Some(Entry::Answer { reply, answer: answer.clone() })
+fn answer_entry(message: Option<&Message>, answer: &Answer, trace: Option<&String>) -> Option<Entry> {
+    Some(Entry::answer(message?.reply.as_ref()?, answer.clone(), trace))
 }
 
 /// How a turn ended.
@@ -176,13 +185,15 @@ pub(crate) struct Turn<'a> {
     pub(crate) metrics: &'a Metrics,
     /// Remembers how it ends.
     pub(crate) histories: &'a Histories,
+    /// The span around it, and the trace context that goes on.
+    pub(crate) traced: &'a Traced,
 }
 
 impl Turn<'_> {
     /// The outcome that a repeated idempotency key has already; none if the message has to be handled.
     pub(crate) fn repeated(&self) -> Option<Settled> {
         let answer = keys::answer_kept(&self.record.keys, self.message, self.now)?;
-        let entries = answer_entry(Some(self.message), &answer).into_iter().collect();
+        let entries = answer_entry(Some(self.message), &answer, self.onward()).into_iter().collect();
         Some(Settled { entries, repeated: true, ..Settled::default() })
     }
 
@@ -195,12 +206,11 @@ impl Turn<'_> {
         log: &dyn Log,
     ) -> (Ended, bool) {
         let actor = &self.message.to;
-        let span = debug_span!("turn", actor.kind = %actor.kind(), actor.id = actor.id(), bucket = %self.origin.bucket,
-            seq = self.origin.seq.0, attempt = self.history.attempts + 1);
         let started = tokio::time::Instant::now();
         let shown = self.heard.shown(self.message);
         let input = self.input(shown.as_ref().unwrap_or(self.message), idle);
-        let handled = instance.handle(input).instrument(span).await;
+        let handled =
+            instance.handle(input).instrument(self.traced.within(|turn| debug_span!(parent: turn, "handle"))).await;
         let wall = started.elapsed();
         let reusable = handled.reusable;
         self.tell_lines(&handled, log);
@@ -208,6 +218,7 @@ impl Turn<'_> {
         let (effects, micros) = (Counts::of(&handled.effects), u64::try_from(wall.as_micros()).unwrap_or(u64::MAX));
         self.count(outcome, wall, handled.cpu);
         self.remember(outcome, problem.clone(), micros, effects);
+        self.traced.span.record("outcome", outcome);
         let ended = self.settle(handled, code);
         events::tell(log, || Event::Turn {
             time: self.now,
@@ -284,6 +295,11 @@ impl Turn<'_> {
         }
     }
 
+    /// The trace context of what this turn hands over.
+    fn onward(&self) -> Option<&String> {
+        self.traced.onward.as_ref()
+    }
+
     /// Whether the actor begins with this turn.
     fn is_new(&self) -> bool {
         self.record.cursor.is_none() || self.record.status == record::Status::Deleted
@@ -308,17 +324,17 @@ impl Turn<'_> {
                 Some(Answer { headers: payload.headers, body: payload.body, ..Answer::new(id, Status::Replied) })
             }
         };
-        let trace = &self.message.trace;
-        let sends = effects.sends.into_iter().map(|send| Entry::send(send, &self.message.to, trace.clone()));
+        let trace = self.onward();
+        let sends = effects.sends.into_iter().map(|send| Entry::send(send, &self.message.to, trace.cloned()));
         let mut entries: Vec<Entry> = sends.collect();
         for later in effects.answers {
             entries.push(self.later(later)?);
         }
-        entries.extend(answer.as_ref().and_then(|answer| answer_entry(Some(self.message), answer)));
+        entries.extend(answer.as_ref().and_then(|answer| answer_entry(Some(self.message), answer, trace)));
         // Whoever forgets itself waits for nothing that it did not ask for afterwards.
         let forgets = effects.state == StateChange::Delete;
         let waits = effects.waits.or_else(|| forgets.then(Waits::default));
-        Ok(Settled { state: effects.state, entries, answer, code: Some(code), repeated: false, waits })
+        Ok(Settled { state: effects.state, entries, answer, code: Some(code), waits, ..Settled::default() })
     }
 
     /// The answer to a message of an earlier turn.
@@ -329,7 +345,7 @@ impl Turn<'_> {
             Problem::new("bad-reply-token", text)
         })?;
         let answer = Answer { headers: payload.headers, body: payload.body, ..Answer::new(id, Status::Replied) };
-        Ok(Entry::Answer { reply: reply.to_string(), answer })
+        Ok(Entry::answer(&reply, answer, self.onward()))
     }
 
     /// What follows a fault, also one that kept the handler from running.
@@ -348,7 +364,8 @@ impl Turn<'_> {
             Decision::Suspend(problem) => Ended::Suspended(problem),
             Decision::Settle { status, problem, dead_letter, backtrace } => {
                 let ending = Ending { status, problem, dead_letter, backtrace };
-                let settled = ending.settle(self.delivery, Some(self.message), self.origin, history.attempts);
+                let settled =
+                    ending.settle(self.delivery, Some(self.message), self.origin, history.attempts, self.onward());
                 Ended::Settled(Box::new(settled.with(self.heard)))
             }
         }

@@ -12,4 +12,5 @@ mod refusing;
 mod samples;
 mod scenarios;
 mod store;
+mod telemetry;
 mod versions;

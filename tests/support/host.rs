@@ -45,6 +45,14 @@ impl Host {
         Self::run(command_on(data, flags)?.env("HYDRA_SANDBOX_CACHE_DIR", compiled))
     }
 
+    /// As [`Host::start`], with settings from the environment.
+    ///
+    /// # Errors
+    /// As [`Host::start`].
+    pub fn start_set(settings: &[(&str, &str)], data: &Path, flags: &[&str]) -> Result<Self> {
+        Self::run(command_on(data, flags)?.envs(settings.iter().copied()))
+    }
+
     /// Starts a host with this command, and waits until it serves.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 pub mod binary;
 pub mod cluster;
+pub mod collector;
 pub mod faults;
 pub mod faulty;
 pub mod guest;

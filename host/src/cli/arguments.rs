@@ -3,10 +3,12 @@
 //! Never does a verb's work.
 
 use std::io::IsTerminal;
+use std::sync::Arc;
 
 use anyhow::Result;
 use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use hydra::config::Config;
+use hydra::telemetry::Metrics;
 
 use super::api::{self, Api};
 use super::output::Output;
@@ -125,16 +127,16 @@ impl Cli {
         }
     }
 
-    /// Does what the verb says.
+    /// Does what the verb says. A host counts in `metrics`.
     ///
     /// # Errors
     /// What is to be printed before the process ends with 1.
-    pub(crate) fn run(self, config: Config) -> Result<()> {
+    pub(crate) fn run(self, config: Config, metrics: Arc<Metrics>) -> Result<()> {
         let Self { global, verb } = self;
         let output = Output::new(global.json);
         match verb {
-            Verb::Host(verb) => verb.run(config),
-            Verb::Dev(verb) => verb.run(config),
+            Verb::Host(verb) => verb.run(config, metrics),
+            Verb::Dev(verb) => verb.run(config, metrics),
             Verb::New(verb) => verb.run(),
             Verb::Test(verb) => verb.run(&output),
             Verb::Config(verb) => verb.run(&output),

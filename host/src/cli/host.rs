@@ -70,8 +70,8 @@ impl Host {
     ///
     /// # Errors
     /// The host cannot start: the text says why.
-    pub(super) fn run(self, config: Config) -> Result<()> {
-        run(config, DRAIN_LIMIT, |_| std::future::pending())
+    pub(super) fn run(self, config: Config, metrics: Arc<Metrics>) -> Result<()> {
+        run(config, metrics, DRAIN_LIMIT, |_| std::future::pending())
     }
 }
 
@@ -162,7 +162,7 @@ fn compiled(config: &Config) -> Option<PathBuf> {
 ///
 /// # Errors
 /// The store is held by another process, the address is taken, …: the text says what to do.
-async fn start(config: &Config, guests: &Handle) -> Result<Running> {
+async fn start(config: &Config, metrics: Arc<Metrics>, guests: &Handle) -> Result<Running> {
     let listener = http::bind(&config.http).await?;
     let address = listener.local_addr().context("ask for the address")?;
     // Before anything is opened: a secret that is missing is a mistake in the settings.
@@ -171,7 +171,6 @@ async fn start(config: &Config, guests: &Handle) -> Result<Running> {
     let backend = store.backend();
     let sandbox = Sandbox::new(&config.sandbox, compiled(config), config.http.component_bytes_max)?;
     let registry = Arc::new(Registry::open(backend.clone(), sandbox).await.context("load the kinds")?);
-    let metrics = Arc::new(Metrics::new()?);
     let parts = Parts {
         config: config.clone(),
         backend: backend.clone(),
@@ -222,7 +221,12 @@ impl Running {
 ///
 /// # Errors
 /// The host cannot start, or `beside` cannot go on.
-pub(super) fn run<F>(config: Config, drain_limit: Duration, beside: impl FnOnce(&Running) -> F) -> Result<()>
+pub(super) fn run<F>(
+    config: Config,
+    metrics: Arc<Metrics>,
+    drain_limit: Duration,
+    beside: impl FnOnce(&Running) -> F,
+) -> Result<()>
 where
     F: Future<Output = Result<()>>,
 {
@@ -236,7 +240,7 @@ where
     }
     let guests = guest_runtime(&config)?;
     let network = Builder::new_multi_thread().thread_name("hydra-network").enable_all().build()?;
-    let ended = network.block_on(serve(&config, guests.handle(), drain_limit, beside));
+    let ended = network.block_on(serve(&config, metrics, guests.handle(), drain_limit, beside));
     // A compilation cannot be stopped and nothing of it is lost: it does not hold up the end.
     guests.shutdown_timeout(THREADS_LIMIT);
     network.shutdown_timeout(THREADS_LIMIT);
@@ -255,6 +259,7 @@ fn guest_runtime(config: &Config) -> Result<Runtime> {
 
 async fn serve<F>(
     config: &Config,
+    metrics: Arc<Metrics>,
     guests: &Handle,
     drain_limit: Duration,
     beside: impl FnOnce(&Running) -> F,
@@ -267,7 +272,7 @@ where
     let running = tokio::select! {
         biased;
         () = signals.next() => return Ok(()),
-        running = start(config, guests) => running?,
+        running = start(config, metrics, guests) => running?,
     };
     tracing::info!(address = %running.address, store = place(config), "the host serves");
     // Dropping `beside` is safe: it only watches files, deploys and prints. A deploy that was cut off did not happen.

@@ -51,6 +51,7 @@ pub(super) fn check(config: &Config) -> Vec<Broken> {
             bounds: "a level (error, warn, info, debug, trace) or directives such as info,hydra::turn=debug".into(),
         });
     }
+    broken.extend(collector(config));
     broken
 }
 
@@ -133,6 +134,22 @@ fn hosts(config: &Config) -> Option<Broken> {
     })
 }
 
+/// An address with credentials is not shown, as they are a secret.
+fn collector(config: &Config) -> Option<Broken> {
+    let address = config.telemetry.otlp.as_ref()?;
+    let place = ["http://", "https://"].iter().find_map(|scheme| address.strip_prefix(scheme));
+    let host =
+        place.and_then(|place| place.split('/').next()).filter(|host| !host.is_empty() && !host.starts_with(':'));
+    let is_plain = address.bytes().all(|byte| byte.is_ascii_graphic()) && !address.contains(['?', '#', '@']);
+    (host.is_none() || !is_plain).then(|| Broken {
+        key: "telemetry.otlp",
+        value: if address.contains('@') { "an address with credentials".into() } else { format!("{address:?}") },
+        bounds: "http:// or https://, a host and a port, for example http://127.0.0.1:4318; a key goes into \
+                 OTEL_EXPORTER_OTLP_HEADERS"
+            .into(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,6 +184,22 @@ mod tests {
                 "telemetry.log"
             ]
         );
+    }
+
+    #[test]
+    fn a_collector_is_an_address_without_secrets() {
+        let mut config = Config::default();
+        for good in ["http://127.0.0.1:4318", "https://otlp.example.org", "http://[::1]:4318/prefix/"] {
+            config.telemetry.otlp = Some(good.into());
+            assert_eq!(keys(&config), [""; 0], "{good}");
+        }
+        for bad in ["", "localhost:4318", "http://", "http://:4318", "grpc://a:4317", "http://a b", "http://a/?key=b"] {
+            config.telemetry.otlp = Some(bad.into());
+            assert_eq!(keys(&config), ["telemetry.otlp"], "{bad}");
+        }
+        config.telemetry.otlp = Some("http://me:secret@a".into());
+        let told = check(&config).remove(0);
+        assert!(!told.value.contains("secret") && told.bounds.contains("OTEL_EXPORTER_OTLP_HEADERS"));
     }
 
     #[test]

@@ -187,7 +187,7 @@ impl Known {
         let value = match self.default_of(&given.key) {
             Some(Value::Num(..)) => match given.text.replace('_', "").parse::<u64>() {
                 Ok(number) => Value::from(number),
-                Err(_) => Value::from(given.text.as_str()),
+                Err(_) => given.text.parse::<f64>().map_or(Value::from(given.text.as_str()), Value::from),
             },
             Some(Value::Bool(..)) => given.text.parse::<bool>().map_or(Value::from(given.text.as_str()), Value::from),
             Some(Value::Array(..)) => given.text.split(',').map(str::trim).collect::<Vec<_>>().into(),

@@ -6,6 +6,7 @@
 mod binding;
 mod bounds;
 mod endpoint;
+mod fraction;
 mod load;
 mod nats;
 mod problem;
@@ -15,8 +16,9 @@ mod template;
 
 pub use binding::{Binding, OnRecreated};
 pub use endpoint::{Endpoint, Origin, OriginError, Secret, is_endpoint_name};
+pub use fraction::Fraction;
 pub use load::{Given, Loaded, Setting, Sources, load};
 pub use problem::{Problem, Problems};
-pub use settings::{Config, Durability, Http, LogFormat, Nats, Node, Sandbox, Storage, Store, Telemetry};
+pub use settings::{Config, Durability, Http, LogFormat, Nats, Node, Sandbox, Signal, Storage, Store, Telemetry};
 pub use sink::Sink;
 pub use template::{Address, Error as TemplateError, Gap, Template};

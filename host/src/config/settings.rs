@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::binding::Binding;
 use super::endpoint::Endpoint;
+use super::fraction::Fraction;
 use super::sink::Sink;
 
 /// All settings of a host.
@@ -25,7 +26,7 @@ pub struct Config {
     pub node: Node,
     /// The sandbox.
     pub sandbox: Sandbox,
-    /// Logging.
+    /// Log lines, and what goes to an OTLP collector.
     pub telemetry: Telemetry,
     /// Streams of others that are bound to actors. Default none.
     pub source: Vec<Binding>,
@@ -280,7 +281,19 @@ pub enum LogFormat {
     Json,
 }
 
-/// `[telemetry]`: logging.
+/// What a host sends to an OTLP collector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Signal {
+    /// The way of calls and messages.
+    Traces,
+    /// What `/metrics` tells.
+    Metrics,
+    /// Log lines, as many as `log` lets through.
+    Logs,
+}
+
+/// `[telemetry]`: log lines, and what goes to an OTLP collector.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Telemetry {
@@ -288,10 +301,23 @@ pub struct Telemetry {
     pub log: String,
     /// How it is written, to standard error. Default `text`.
     pub format: LogFormat,
+    /// Where an OTLP collector listens (HTTP with protobuf), for example `http://127.0.0.1:4318`. Default none: nothing is sent.
+    pub otlp: Option<String>,
+    /// What is sent there: `traces`, `metrics`, `logs`. Default all.
+    pub signals: Vec<Signal>,
+    /// Which part of the traces that begin at this host is kept, 0 to 1. Default 1. A trace that somebody began before is
+    /// kept if they keep it.
+    pub sample: Fraction,
 }
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { log: "info".into(), format: LogFormat::Text }
+        Self {
+            log: "info".into(),
+            format: LogFormat::Text,
+            otlp: None,
+            signals: vec![Signal::Traces, Signal::Metrics, Signal::Logs],
+            sample: Fraction::ALL,
+        }
     }
 }

@@ -64,7 +64,7 @@ pub(super) async fn ask(
         subject,
         headers: travelling(&parts.headers)?,
         key: text(&parts.headers, &KEY)?,
-        trace: text(&parts.headers, &HeaderName::from_static(header::TRACE))?,
+        trace: trace(&parts.headers)?,
         body: input::body(body, &input::MESSAGE_BODY).await?,
     };
     if is_send {
@@ -154,6 +154,13 @@ fn travels(name: &HeaderName) -> bool {
 fn travelling(headers: &HeaderMap) -> Result<Headers, Problem> {
     let pair = |(name, value): (&HeaderName, &HeaderValue)| Ok((name.as_str().to_owned(), utf8(name, value)?));
     headers.iter().filter(|(name, _)| travels(name)).map(pair).collect::<Result<_, _>>().map(Headers)
+}
+
+/// The trace context as messages carry it; the client checks it.
+fn trace(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let text = |name| text(headers, &HeaderName::from_static(name));
+    let (parent, state) = (text(header::TRACE)?, text(header::TRACE_STATE)?);
+    Ok(parent.map(|parent| state.map_or_else(|| parent.clone(), |state| format!("{parent} {state}"))))
 }
 
 fn text(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Problem> {

@@ -24,7 +24,7 @@ use crate::scenario::stage::Error;
 use crate::scenario::variant::Variant;
 use crate::scenario::watch::{MESSAGES_MAX, START, Watch};
 use crate::scenario::watched::Watched;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Traces};
 use crate::wasm::{Handler, Sandbox};
 
 /// Buckets of the store: more than one, so that actors do not share all they could share.
@@ -74,8 +74,10 @@ impl<'s> Host<'s> {
         let callers = Link::new(store.clone(), watch.clone(), variant, delays.clone());
         let registry = registry(setting, &callers).await?;
         let (tasks, random) = (TaskTracker::new(), Random::of_seed(setting.seed));
+        let traces = Traces::of(&Config::default().telemetry);
         let client =
-            Client::open(callers.backend(), registry, random, metrics()?, &tasks, CancellationToken::new()).await?;
+            Client::open(callers.backend(), registry, random, metrics()?, traces, &tasks, CancellationToken::new())
+                .await?;
         let link = Link::new(store.clone(), watch.clone(), variant, delays.clone());
         let node = serve(setting, &link, 1).await?;
         Ok((Self { setting, variant, watch, store, delays, link, node, starts: 1 }, client))

@@ -2,13 +2,17 @@
 //! Owned by a node: two in one process do not mix. Told by `activation`, `turn`, `commit`, `inbox` and `client`, each in one place.
 //! Never waits, and never fails its caller: what cannot be recorded is lost.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider};
+use opentelemetry::metrics::{AsyncInstrument, Counter, Histogram, Meter, MeterProvider};
 use opentelemetry::{InstrumentationScope, KeyValue, Value};
-use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
+use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use prometheus::TextEncoder;
 
+use super::buffer::Buffer;
 use super::table::{self, Row};
 use crate::id::Kind;
 
@@ -28,8 +32,7 @@ pub struct Error {
 
 /// The instruments of one host.
 pub struct Metrics {
-    /// The instruments measure for as long as it lives.
-    _provider: SdkMeterProvider,
+    provider: SdkMeterProvider,
     registry: prometheus::Registry,
     meter: Meter,
     turns: Counter<u64>,
@@ -73,6 +76,15 @@ impl Metrics {
         Self::build(SdkMeterProvider::builder())
     }
 
+    /// Instruments that an exporter reads too, every so often.
+    ///
+    /// # Errors
+    /// As [`Metrics::new`].
+    pub(super) fn exported<E: PushMetricExporter>(exporter: E, every: Duration, host: Resource) -> Result<Self, Error> {
+        let reader = PeriodicReader::builder(exporter).with_interval(every).build();
+        Self::build(SdkMeterProvider::builder().with_reader(reader).with_resource(host))
+    }
+
     fn build(builder: opentelemetry_sdk::metrics::MeterProviderBuilder) -> Result<Self, Error> {
         let registry = prometheus::Registry::new();
         // The table's names are whole: the exporter adds nothing to them.
@@ -107,7 +119,7 @@ impl Metrics {
             dead_letters: counter(&table::DEAD_LETTERS),
             timers_fired: counter(&table::TIMERS_FIRED),
             begun: counter(&table::BEGUN),
-            _provider: provider,
+            provider,
             registry,
             meter,
         })
@@ -120,6 +132,23 @@ impl Metrics {
             tracing::error!(%error, "the metrics cannot be written as text");
             String::new()
         })
+    }
+
+    /// Sends what was measured since the last time, and ends the exporter. Blocks, for five seconds at the most.
+    pub(super) fn end(&self) {
+        // The collector may be gone: that was told when it went.
+        let _ = self.provider.shutdown();
+    }
+
+    /// Has it shown how much was lost on its way to a collector.
+    pub(super) fn lost<const N: usize>(&self, buffers: [Arc<Buffer>; N]) {
+        let row = table::TELEMETRY_DROPPED;
+        let show = move |counter: &dyn AsyncInstrument<u64>| {
+            for buffer in &buffers {
+                counter.observe(buffer.dropped(), &[KeyValue::new("signal", buffer.signal())]);
+            }
+        };
+        drop(self.meter.u64_observable_counter(row.name).with_description(row.means).with_callback(show).build());
     }
 
     /// A value that is asked for whenever somebody reads. None: there is none now.

@@ -1,4 +1,5 @@
-//! What a host tells of itself while it works: log lines (`logs`), metrics (`metrics`, `table`) and traces.
+//! What a host tells of itself while it works: log lines (`logs`), metrics (`metrics`, `table`), traces (`traces`), and how
+//! these reach an OTLP collector (`export`, `buffer`).
 //! Started once by the binary, before anything else. Ground floor: the rest of the host tells, and knows nobody who listens.
 //! Never carries a body, state or a secret; never writes to standard output, which belongs to results; nobody waits for it.
 //!
@@ -7,10 +8,11 @@
 //!
 //! | span | fields | around |
 //! |---|---|---|
-//! | [`TURN`](span::TURN) | `actor.kind`, `actor.id`, `bucket`, `seq`, `attempt` | one message of one actor; its parent is the message's `traceparent` |
-//! | [`HANDLE`](span::HANDLE) | | the handler's own time |
-//! | [`COMMIT`](span::COMMIT) | | the write of the record |
-//! | [`FLUSH`](span::FLUSH) | | the outbox and the answer |
+//! | `call` | `actor.kind`, `actor.id`, `subject` | a message from outside, until it is stored, or answered if somebody waits; its parent is the caller's `traceparent` |
+//! | `turn` | `actor.kind`, `actor.id`, `subject`, `bucket`, `seq`, `attempt`, `outcome` | one message of one actor, until it is committed; its parent is the message's `traceparent`, and that of what it sends is the turn |
+//! | `handle` | | the handler's own time |
+//! | `commit` | | the write of the record, for each of the turns that it stores |
+//! | `flush` | | handing over the outbox and the answers of all these turns |
 //!
 //! | field | means |
 //! |---|---|
@@ -26,11 +28,15 @@
 //! Levels: `error` = a human must act; `warn` = degraded, heals itself; `info` = lifecycle; `debug` = per turn.
 //! Libraries that would log message bodies are held to `info`, whatever the setting says.
 
+mod buffer;
+mod export;
 mod logs;
 mod metrics;
-pub mod span;
 pub mod table;
+mod traces;
 
+pub use export::{Error as ExportError, Exports};
 pub use logs::{Error, filter, start};
 pub(crate) use metrics::TurnEnd;
 pub use metrics::{Error as MetricsError, Metrics};
+pub(crate) use traces::{Traced, Traces, checked_trace};

@@ -139,6 +139,8 @@ pub const ALL: [Row; 23] = [
 mod tests {
     use super::*;
 
+    const BOARD: &str = include_str!("../../../docs/grafana/hydra.json");
+    const ALERTS: &str = include_str!("../../../docs/grafana/alerts.yaml");
     const PAGE: &str = include_str!("../../../docs/reference/metrics.md");
 
     #[test]
@@ -148,6 +150,29 @@ mod tests {
         let expected: Vec<String> = ALL.iter().map(line).collect();
         let shown: Vec<&str> = PAGE.lines().filter(|line| line.starts_with("| `hydra_")).collect();
         assert_eq!(shown, expected);
+    }
+
+    /// The names of metrics in a text, without what a histogram's series add.
+    fn named(text: &str) -> Vec<&str> {
+        let words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
+        let ends = ["_bucket", "_sum", "_count"];
+        words
+            .filter(|word| word.starts_with("hydra_"))
+            .map(|word| ends.iter().find_map(|end| word.strip_suffix(end)).unwrap_or(word))
+            .collect()
+    }
+
+    #[test]
+    fn boards_and_alerts_ask_for_what_there_is() {
+        let board: serde_json::Value = serde_json::from_str(BOARD).unwrap();
+        let panels = board["panels"].as_array().unwrap();
+        let queries = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
+        let queries: Vec<&str> = queries.map(|query| query["expr"].as_str().unwrap()).collect();
+        let asked: Vec<&str> = queries.iter().copied().chain([ALERTS]).flat_map(named).collect();
+        assert!(queries.len() > 20 && asked.len() > queries.len());
+        for name in asked {
+            assert!(ALL.iter().any(|row| row.name == name), "{name} is no metric");
+        }
     }
 
     #[test]

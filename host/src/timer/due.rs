@@ -103,12 +103,13 @@ impl Due {
 
 /// The message that brings a request's answer to the actor that made it: headers and body.
 #[must_use]
-pub fn brought(token: &str, sender: &ActorId, answer: &Answer) -> (Headers, Bytes) {
+pub fn brought(token: &str, sender: &ActorId, answer: &Answer, trace: Option<&str>) -> (Headers, Bytes) {
     let (of_answer, body) = answer.to_wire();
     let mut headers = Headers::default();
     headers.push(header::SUBJECT, Subject::host(ANSWER, "").as_str());
     headers.push(header::SENDER, sender.escaped());
     headers.push(header::TOKEN, token);
+    headers.push_trace(trace);
     headers.0.extend(of_answer.0);
     (headers, body)
 }

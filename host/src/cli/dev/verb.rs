@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -11,6 +12,7 @@ use clap::Args;
 use hydra::config::Config;
 use hydra::events::{self, Events};
 use hydra::id::Kind;
+use hydra::telemetry::Metrics;
 
 use super::reload::Projects;
 use super::watch::Watch;
@@ -59,12 +61,12 @@ impl Dev {
     ///
     /// # Errors
     /// There is nothing to deploy, or the host cannot start.
-    pub(in crate::cli) fn run(self, config: Config) -> Result<()> {
+    pub(in crate::cli) fn run(self, config: Config, metrics: Arc<Metrics>) -> Result<()> {
         if self.kind.is_some() && self.paths.len() > 1 {
             bail!("--kind names one kind, but there are {} paths: name kinds in their actor.toml", self.paths.len());
         }
         let projects = Projects::find(&self.paths, self.kind.as_ref())?;
-        host::run(config, DRAIN_LIMIT, |running| follow(running, projects))
+        host::run(config, metrics, DRAIN_LIMIT, |running| follow(running, projects))
     }
 }
 
