@@ -60,7 +60,7 @@ async fn what_an_actor_publishes_reaches_the_stream_that_takes_it() -> Result<()
         loop {
             let letters = deadletter::list(&rig.backend, None, Seq(0), 10).await?;
             if letters.len() == 4 {
-                let mut reasons: Vec<String> = letters.into_iter().map(|letter| letter.reason.code).collect();
+                let mut reasons: Vec<String> = letters.into_iter().map(|letter| letter.reason).collect();
                 reasons.sort();
                 return anyhow::Ok(reasons);
             }
