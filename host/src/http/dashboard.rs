@@ -40,7 +40,8 @@ pub(super) async fn show() -> impl IntoResponse {
 /// What stands between two tags, as a policy names it.
 fn digest(begins: &str, ends: &str) -> String {
     let inside = PAGE.split_once(begins).and_then(|(_, rest)| rest.split_once(ends)).map_or("", |(inside, _)| inside);
-    format!("'sha256-{}'", BASE64.encode(&Sha256::digest(inside.as_bytes())))
+    let digest: [u8; 32] = Sha256::digest(inside.as_bytes()).into();
+    format!("'sha256-{}'", BASE64.encode(&digest))
 }
 
 #[cfg(test)]

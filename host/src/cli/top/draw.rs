@@ -167,7 +167,7 @@ mod tests {
             "counter                  200.0      0.0       1.00",
             "broken 7  refused 9",
             "picky/bad",
-            "1.2 ms      4/16     broken",
+            "1.2 ms       4/16     broken",
             "q quit   s sort kinds (by turns)   p pause",
         ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");
