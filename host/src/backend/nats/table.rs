@@ -76,7 +76,7 @@ impl Rows {
         self.session.check()?;
         let subject = self.subject(key);
         let message = if from_leader || self.session.is_replicated {
-            match self.stream.get_last_raw_message_by_subject(&subject).await {
+            match Box::pin(self.stream.get_last_raw_message_by_subject(&subject)).await {
                 Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => return Ok(None),
                 message => message.map_err(|error| unanswered("read a row", &error))?,
             }
@@ -106,7 +106,7 @@ impl Rows {
             match self.session.publisher.publish(outgoing).await {
                 Ok(ack) => return Ok(Put::Written(Revision(ack.seq))),
                 Err(PublishError::NotExpected) if expect == Expect::Absent => {
-                    expected = match self.latest(key, true).await? {
+                    expected = match Box::pin(self.latest(key, true)).await? {
                         Some(Found { entry: Some(_), .. }) => return Ok(Put::Refused),
                         // A claim over a marker expects the marker.
                         Some(Found { entry: None, revision }) => Some(revision.0),
