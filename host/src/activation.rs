@@ -94,16 +94,14 @@ impl Activation {
             let work = self.bucket.mailboxes().take(&self.actor, limit);
             let stop = match work {
                 Work::End => return,
+                // What is rare is boxed: it would make every awake actor as large as its largest moment.
                 Work::Operator(delivery) => {
-                    operator::apply(&self, delivery).await.map(|()| self.trouble = None).err().map(Stop::Over)
+                    let applied = Box::pin(operator::apply(&self, delivery)).await;
+                    applied.map(|()| self.trouble = None).err().map(Stop::Over)
                 }
-                Work::Due => self.tell_due().await.err(),
+                Work::Due => Box::pin(self.tell_due()).await.err(),
                 Work::Messages(messages) => self.work(messages).await,
-                Work::Read { after, up_to } => match self.read(after, up_to).await {
-                    Ok(messages) => self.work(messages).await,
-                    Err(error) => Some(Stop::Over(error)),
-                },
-                Work::Parked => match self.read_parked().await {
+                Work::Read { .. } | Work::Parked => match Box::pin(self.read_rest(work)).await {
                     Ok(messages) => self.work(messages).await,
                     Err(stop) => Some(stop),
                 },
@@ -131,6 +129,15 @@ impl Activation {
                 bucket.set_earlier.notify_one();
                 Err(stop)
             }
+        }
+    }
+
+    /// Reads what does not wait in memory.
+    async fn read_rest(&mut self, work: Work) -> Result<VecDeque<Waiting>, Stop> {
+        match work {
+            Work::Read { after, up_to } => Ok(self.read(after, up_to).await?),
+            Work::Parked => self.read_parked().await,
+            Work::Operator(_) | Work::Due | Work::Messages(_) | Work::End => Ok(VecDeque::new()),
         }
     }
 
@@ -168,7 +175,7 @@ impl Activation {
         let loaded = self.load().await?;
         let is_from_log = messages.front().is_some_and(|waiting| waiting.parked.is_none());
         if is_from_log && (loaded.record.parked.is_some() || self.bucket.mailboxes().is_parked(&self.actor)) {
-            return self.park(messages, loaded).await;
+            return Box::pin(self.park(messages, loaded)).await;
         }
         if let record::Status::Suspended(problem) = &loaded.record.status {
             return Err(Stop::Suspend(problem.clone()));
@@ -269,8 +276,19 @@ impl Activation {
         let (record, secret) = (&draft.record, &context.secret);
         let (metrics, histories) = (&*context.metrics, &context.histories);
         let traced = context.traces.begin(message.trace.as_deref(), || span(message, origin, history.attempts + 1));
-        let traced = &traced;
-        let turn = Turn { origin, delivery, message, heard, record, history, now, secret, metrics, histories, traced };
+        let turn = Turn {
+            origin,
+            delivery,
+            message,
+            heard,
+            record,
+            history,
+            now,
+            secret,
+            metrics,
+            histories,
+            traced: &traced,
+        };
         if let Some(settled) = turn.repeated() {
             return Ok(Ended::Settled(Box::new(settled)));
         }
@@ -349,13 +367,13 @@ impl Activation {
                 }
                 Committed::Done(None) => {
                     records.remove(&self.actor);
-                    self.bucket.check_claim().await?;
+                    Box::pin(self.bucket.check_claim()).await?;
                 }
                 Committed::Refused => {
                     records.remove(&self.actor);
                     handled.append(messages);
                     *messages = handled;
-                    return Ok(self.bucket.check_claim().await.map(|()| false)?);
+                    return Ok(Box::pin(self.bucket.check_claim()).await.map(|()| false)?);
                 }
                 Committed::TooLarge(error) => {
                     self.too_large(turns, last, &error);
@@ -369,7 +387,7 @@ impl Activation {
         self.bucket.done(from_log.map(|waiting| waiting.delivery.seq));
         // The last ones stay until the record is not parked any more: they lead the next owner here, should it come to that.
         if let Some(last) = handled.iter().filter_map(|waiting| waiting.parked).max().filter(|_| !is_queue_done) {
-            parking::trim(&self.bucket, &self.actor, last).await?;
+            Box::pin(parking::trim(&self.bucket, &self.actor, last)).await?;
         }
         Ok(true)
     }
@@ -392,7 +410,8 @@ impl Activation {
         if let Some(loaded) = records.get(&self.actor).filter(|loaded| loaded.claim == self.bucket.epoch) {
             return Ok(loaded);
         }
-        match commit::load(&self.bucket, &self.actor).await {
+        // Boxed: who has been loaded does not carry the loading along.
+        match Box::pin(commit::load(&self.bucket, &self.actor)).await {
             Ok(loaded) => {
                 records.insert(self.actor.clone(), loaded.clone());
                 Ok(loaded)

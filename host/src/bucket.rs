@@ -284,7 +284,11 @@ impl Bucket {
     /// # Errors
     /// `Closed`: the claim is over.
     pub(crate) async fn now(&self) -> Result<Time, Error> {
-        self.patiently("time", || async { self.context.backend.log.now() }).await
+        // Nearly always it is known, and every turn asks more than once.
+        match self.context.backend.log.now() {
+            Ok(now) if !self.lost.is_cancelled() => Ok(now),
+            _ => Box::pin(self.patiently("time", || async { self.context.backend.log.now() })).await,
+        }
     }
 
     /// Looks whether the claim still stands, after a record was written by somebody else.

@@ -219,7 +219,7 @@ async fn clear(bucket: &Bucket, actor: &ActorId, loaded: Loaded) -> Result<Optio
     if !must_be_stored {
         return Ok(Some(Loaded { record, revision, claim }));
     }
-    let cleared = store(bucket, actor, revision, &record).await?;
+    let cleared = Box::pin(store(bucket, actor, revision, &record)).await?;
     crash::at(Step::OutboxCleared);
     match cleared {
         Put::Written(revision) => Ok(Some(Loaded { record, revision: Some(revision), claim })),
@@ -287,14 +287,16 @@ pub(crate) async fn hand_over(bucket: &Bucket, actor: &ActorId, record: &Record)
                 messages.extend(record.handled().and_then(|handled| outgoing(actor, record, handled, index, entry)))
             }
             Entry::DeadLetter { seq, .. } => {
-                let found = parking::find(bucket, actor, *seq).await?;
+                let found = Box::pin(parking::find(bucket, actor, *seq)).await?;
                 let buried = |delivery| deadletter::bury(bucket.id, &delivery, record.committed, entry);
                 messages.extend(found.and_then(buried));
             }
             Entry::Park { seq } => parked.push(*seq),
         }
     }
-    parking::park(bucket, actor, &parked, record.committed).await?;
+    if !parked.is_empty() {
+        Box::pin(parking::park(bucket, actor, &parked, record.committed)).await?;
+    }
     if !messages.is_empty() {
         crash::at(Step::BeforeOutbox);
         bucket.patiently("outbox", || append(backend, &messages)).await?;

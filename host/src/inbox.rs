@@ -29,6 +29,8 @@ use crate::wake;
 
 /// How long done messages are gathered before they are acknowledged together.
 const ACK_EVERY: Duration = Duration::from_millis(20);
+/// Messages that are taken one behind the other before anything else is looked at.
+const TAKEN_AT_ONCE: usize = 64;
 /// Wait before messages are read again after a failure.
 const READ_AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// The log's time is asked again after so long at the latest while an alarm is set: it is not this host's to foretell.
@@ -134,24 +136,41 @@ impl Loop {
                         self.deliver(delivery, memory);
                     }
                 }
-                next = self.inbox.next(), if self.held.is_none() && !draining => match next {
-                    Ok(delivery) => {
-                        self.route(delivery);
-                        look_at.get_or_insert_with(|| Instant::now() + LOOK_EVERY);
-                    }
-                    Err(error) if error.is_retryable() => {
-                        tracing::warn!(%error, bucket = %bucket.id, "cannot read messages: trying again");
-                        tokio::time::sleep(READ_AGAIN_AFTER).await;
-                    }
-                    Err(Error::Closed) => bucket.stand_down(),
-                    Err(error) => bucket.stop(error.to_string()),
-                },
+                next = self.inbox.next(), if self.held.is_none() && !draining => {
+                    self.take(next).await;
+                    look_at.get_or_insert_with(|| Instant::now() + LOOK_EVERY);
+                }
             }
         }
         if context.ended.is_cancelled() {
             self.acknowledge().await;
         }
         context.oldest.forget(bucket.id, bucket.epoch);
+    }
+
+    /// Takes a message and those that are there already: each look at the loop's timers costs more than a message.
+    async fn take(&mut self, first: Result<Delivery, Error>) {
+        let (mut next, mut taken) = (first, 0);
+        loop {
+            match next {
+                Ok(delivery) => self.route(delivery),
+                Err(error) if error.is_retryable() => {
+                    tracing::warn!(%error, bucket = %self.bucket.id, "cannot read messages: trying again");
+                    return tokio::time::sleep(READ_AGAIN_AFTER).await;
+                }
+                Err(Error::Closed) => return self.bucket.stand_down(),
+                Err(error) => return self.bucket.stop(error.to_string()),
+            }
+            taken += 1;
+            let ends = self.bucket.lost.is_cancelled() || self.bucket.context.draining.is_cancelled();
+            if ends || taken == TAKEN_AT_ONCE || self.held.is_some() {
+                return;
+            }
+            match self.inbox.next().now_or_never() {
+                Some(more) => next = more,
+                None => return,
+            }
+        }
     }
 
     /// Has the messages parked on which the watermark has hung for too long. None: nothing waits, so nothing can hang.

@@ -39,7 +39,7 @@ impl Earlier {
         };
         let ids: Vec<_> = doubts.iter().map(|delivery| delivery.id.clone()).collect();
         let (since, log) = (fixed.minus(LOOK_UP_FROM), &bucket.context.backend.log);
-        let history = bucket.patiently("history", || log.find(actor, since, last, &ids)).await?;
+        let history = Box::pin(bucket.patiently("history", || log.find(actor, since, last, &ids))).await?;
         Ok(Self { complete: history.complete, history })
     }
 

@@ -58,7 +58,7 @@ pub(crate) async fn mark(bucket: &Bucket, actor: &ActorId, record: &Record) -> R
     }
     let (table, key) = (&bucket.context.backend.actors, key(bucket.id, actor));
     let write = || table.put(&key, Bytes::new(), Headers::default(), Expect::Any, None);
-    if let Put::Written(revision) = bucket.patiently("timer marker", write).await? {
+    if let Put::Written(revision) = Box::pin(bucket.patiently("timer marker", write)).await? {
         bucket.alarms().set_mark(actor, revision);
     }
     crash::at(Step::TimerMarked);

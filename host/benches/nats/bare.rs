@@ -4,8 +4,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -16,9 +14,9 @@ use hydra::id::{ActorId, BucketId, Cursor, Epoch, Revision, Seq};
 use hydra::names::MessageId;
 use hydra::outbox::Entry;
 use hydra::record::{self, Record};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::course::Course;
 use crate::load::{Load, message};
 
 /// Messages that are taken together.
@@ -30,51 +28,34 @@ const WINDOW: usize = 4_096;
 /// Bytes of an actor's state.
 pub(crate) const STATE: Bytes = Bytes::from_static(&[7; 64]);
 
-/// Counts turns, and ends everything at the last.
-struct Finish {
-    left: AtomicU64,
-    reached: CancellationToken,
+/// The raw log.
+pub(crate) async fn raw(nats: Nats, load: Load, course: Arc<Course>) {
+    each_bucket(&nats, course, |backend, _, inbox, course| pass_on(backend, inbox, load, course)).await;
 }
 
-impl Finish {
-    fn done(&self, turns: usize) {
-        if self.left.fetch_sub(turns as u64, Ordering::Relaxed) == turns as u64 {
-            self.reached.cancel();
-        }
-    }
-}
-
-/// The raw log; returns how long the whole load took.
-pub(crate) async fn raw(nats: Nats, load: Load) -> Duration {
-    each_bucket(&nats, load, |backend, _, inbox, finish| pass_on(backend, inbox, load, finish)).await
-}
-
-/// The bare protocol; returns how long the whole load took.
-pub(crate) async fn protocol(nats: Nats, load: Load) -> Duration {
-    each_bucket(&nats, load, |backend, bucket, inbox, finish| take_turns(backend, bucket, inbox, load, finish)).await
+/// The bare protocol.
+pub(crate) async fn protocol(nats: Nats, load: Load, course: Arc<Course>) {
+    each_bucket(&nats, course, |backend, bucket, inbox, course| take_turns(backend, bucket, inbox, load, course)).await;
 }
 
 /// Runs one task for each bucket until all turns are done.
 async fn each_bucket<F: Future<Output = ()> + Send + 'static>(
     nats: &Nats,
-    load: Load,
-    work: impl Fn(Backend, BucketId, Box<dyn Inbox>, Arc<Finish>) -> F,
-) -> Duration {
+    course: Arc<Course>,
+    work: impl Fn(Backend, BucketId, Box<dyn Inbox>, Arc<Course>) -> F,
+) {
     let (backend, tasks) = (nats.backend(), TaskTracker::new());
-    let finish = Arc::new(Finish { left: AtomicU64::new(load.turns), reached: CancellationToken::new() });
-    let start = Instant::now();
     for bucket in backend.log.buckets() {
         let mut inbox = backend.log.inbox(bucket, Epoch(1)).await.unwrap();
         inbox.settle().await.unwrap();
-        let (reached, work) = (finish.reached.clone(), work(backend.clone(), bucket, inbox, finish.clone()));
+        let (reached, work) = (course.reached.clone(), work(backend.clone(), bucket, inbox, course.clone()));
         tasks.spawn(async move { reached.run_until_cancelled(work).await });
     }
     tasks.close();
     tasks.wait().await;
-    start.elapsed()
 }
 
-async fn pass_on(backend: Backend, mut inbox: Box<dyn Inbox>, load: Load, finish: Arc<Finish>) {
+async fn pass_on(backend: Backend, mut inbox: Box<dyn Inbox>, load: Load, course: Arc<Course>) {
     let mut appending = FuturesOrdered::new();
     loop {
         // Dropping a wait is safe: `next` loses nothing, and appends go on when they are looked at again.
@@ -82,9 +63,10 @@ async fn pass_on(backend: Backend, mut inbox: Box<dyn Inbox>, load: Load, finish
             biased;
             Some((turns, last)) = appending.next() => {
                 inbox.ack(last).await.unwrap();
-                finish.done(turns);
+                course.done(turns);
             }
             first = inbox.next(), if appending.len() < BATCHES => {
+                course.begin();
                 let batch = ready(first.unwrap(), &mut inbox);
                 let last = batch.last().map_or(Seq(0), |delivery| delivery.seq);
                 let out: Vec<NewMessage> = batch.iter().filter_map(|delivery| following(delivery, load)).collect();
@@ -124,7 +106,7 @@ struct Mailbox {
     busy: bool,
 }
 
-async fn take_turns(backend: Backend, bucket: BucketId, mut inbox: Box<dyn Inbox>, load: Load, finish: Arc<Finish>) {
+async fn take_turns(backend: Backend, bucket: BucketId, mut inbox: Box<dyn Inbox>, load: Load, course: Arc<Course>) {
     let (mut mailboxes, mut turns) = (HashMap::<ActorId, Mailbox>::new(), FuturesUnordered::new());
     let (mut unfinished, mut last, mut since_ack) = (BTreeSet::new(), Seq(0), 0);
     loop {
@@ -134,7 +116,7 @@ async fn take_turns(backend: Backend, bucket: BucketId, mut inbox: Box<dyn Inbox
             biased;
             Some(turn) = turns.next() => {
                 let Turn { actor, revision, done } = turn;
-                finish.done(done.len());
+                course.done(done.len());
                 since_ack += done.len();
                 for seq in done {
                     unfinished.remove(&seq);
@@ -144,6 +126,7 @@ async fn take_turns(backend: Backend, bucket: BucketId, mut inbox: Box<dyn Inbox
                 touched.push(actor);
             }
             first = inbox.next(), if unfinished.len() < WINDOW => {
+                course.begin();
                 for delivery in ready(first.unwrap(), &mut inbox) {
                     last = delivery.seq;
                     unfinished.insert(last);

@@ -1,16 +1,15 @@
 //! A whole host in this process, as the binary starts one, with a native handler in place of WebAssembly.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hdrhistogram::Histogram;
 use hydra::backend::nats::Nats;
-use hydra::client::{Asked, Request};
+use hydra::client::{Asked, Client, Request};
 use hydra::config::Config;
 use hydra::connector::Endpoints;
-use hydra::effects::{Outcome, Send, StateChange};
+use hydra::effects::{Effects, Outcome, Payload, Send, StateChange};
 use hydra::id::{ActorId, Kind};
 use hydra::message::{Headers, Status};
 use hydra::names::Subject;
@@ -19,14 +18,14 @@ use hydra::random::Random;
 use hydra::registry::Registry;
 use hydra::telemetry::Metrics;
 use hydra::wasm::{Handler, Sandbox};
-use hydra_tests::scripted::{Scripted, ok, reply};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bare::STATE;
+use crate::course::Course;
 use crate::load::Load;
+use crate::native::Native;
 
 /// How long an answer may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
@@ -75,30 +74,28 @@ pub(crate) fn sending(to: &ActorId, body: Bytes) -> Send {
     Send { to: to.clone(), subject: Subject::new("add").unwrap(), headers: Headers::default(), body, awaited: None }
 }
 
-/// A host that empties the mailboxes; returns how long that took, from the moment in which it serves.
-pub(crate) async fn work_off(nats: Nats, load: Load) -> Duration {
-    let left = Arc::new(AtomicU64::new(load.turns));
-    let reached = CancellationToken::new();
-    let (count, told) = (left.clone(), reached.clone());
-    let handler = Scripted::new(move |input| {
-        if count.fetch_sub(1, Ordering::Relaxed) == 1 {
-            told.cancel();
-        }
+/// A host that empties the mailboxes.
+pub(crate) async fn work_off(nats: Nats, load: Load, course: Arc<Course>) {
+    let counted = course.clone();
+    let handler = Native::new(move |input| {
+        counted.begin();
+        counted.done(1);
         let follower = load.follower(&input.message.to, &input.message.body);
         let sends = follower.map(|(to, body)| sending(&to, body)).into_iter().collect();
-        ok(Outcome::Done, StateChange::Set(STATE), sends)
+        (Outcome::Done, Effects { state: StateChange::Set(STATE), sends, ..Effects::default() })
     });
-    let start = Instant::now();
     let host = Host::start(nats, handler).await;
-    reached.cancelled().await;
-    let took = start.elapsed();
+    course.reached.cancelled().await;
     host.end().await;
-    took
 }
 
 /// Asks so many times a second whether or not earlier asks were answered; returns the latencies in microseconds.
 pub(crate) async fn ask(nats: Nats, rate: u64, span: Duration) -> Histogram<u64> {
-    let host = Host::start(nats, Scripted::new(|_| reply("5", StateChange::Set(STATE)))).await;
+    let handler = Native::new(|_| {
+        let five = Payload { headers: Headers::default(), body: Bytes::from_static(b"5") };
+        (Outcome::Reply(five), Effects { state: StateChange::Set(STATE), ..Effects::default() })
+    });
+    let host = Host::start(nats, handler).await;
     while host.node.ready().is_err() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -109,26 +106,21 @@ pub(crate) async fn ask(nats: Nats, rate: u64, span: Duration) -> Histogram<u64>
     times
 }
 
+/// The schedule is kept by a thread that does nothing else: a runtime's timers wake on whole milliseconds.
 async fn open_loop(host: &Host, rate: u64, span: Duration) -> Histogram<u64> {
     let (tasks, (tell, mut told)) = (TaskTracker::new(), mpsc::unbounded_channel());
-    let (start, count) = (Instant::now(), rate * span.as_secs());
-    for number in 0..count {
-        let due = start + Duration::from_secs_f64(number as f64 / rate as f64);
-        tokio::time::sleep_until(due.into()).await;
-        let (client, tell) = (host.node.client(), tell.clone());
-        tasks.spawn_on(
-            async move {
-                let to = ActorId::parse(&format!("counter/{}", number % ASKED)).unwrap();
-                let Send { subject, headers, body, to, .. } = sending(&to, Bytes::from_static(b"5"));
-                let request = Request { to, subject, headers, body, key: None, trace: None };
-                let asked = client.ask(request, ANSWER_LIMIT).await.unwrap();
-                assert!(matches!(asked, Asked::Answered(answer) if answer.status == Status::Replied), "no reply");
-                tell.send(due.elapsed()).unwrap();
-            },
-            &Handle::current(),
-        );
-    }
-    drop(tell);
+    let (count, client, handle) = (rate * span.as_secs(), host.node.client(), Handle::current());
+    let asking = tasks.clone();
+    #[allow(clippy::disallowed_methods, reason = "what is waited for is the time itself")]
+    let schedule = move || {
+        let start = Instant::now();
+        for number in 0..count {
+            let due = start + Duration::from_secs_f64(number as f64 / rate as f64);
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            asking.spawn_on(ask_once(client.clone(), number % ASKED, due, tell.clone()), &handle);
+        }
+    };
+    tokio::task::spawn_blocking(schedule).await.unwrap();
     tasks.close();
     tasks.wait().await;
     let mut times = Histogram::new_with_max(MICROS_MAX, 3).unwrap();
@@ -137,4 +129,14 @@ async fn open_loop(host: &Host, rate: u64, span: Duration) -> Histogram<u64> {
     }
     assert_eq!(times.len(), count, "every ask was answered");
     times
+}
+
+/// One ask; tells how long after `due` its answer came.
+async fn ask_once(client: Client, actor: u64, due: Instant, tell: mpsc::UnboundedSender<Duration>) {
+    let to = ActorId::parse(&format!("counter/{actor}")).unwrap();
+    let Send { subject, headers, body, to, .. } = sending(&to, Bytes::from_static(b"5"));
+    let request = Request { to, subject, headers, body, key: None, trace: None };
+    let asked = client.ask(request, ANSWER_LIMIT).await.unwrap();
+    assert!(matches!(asked, Asked::Answered(answer) if answer.status == Status::Replied), "no reply");
+    tell.send(due.elapsed()).unwrap();
 }

@@ -5,19 +5,22 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark that fails shall stop")]
 
 mod bare;
+mod course;
 mod hosted;
 mod load;
+mod native;
 mod usage;
 mod world;
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
+use course::{Course, Row};
 use hydra::backend::nats::Nats;
 use load::Load;
 use tokio::runtime::{Builder, Runtime};
-use usage::Usage;
 use world::World;
 
 #[global_allocator]
@@ -26,7 +29,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Measure turns per second on NATS
 #[derive(Debug, Parser)]
 struct Options {
-    /// Turns of each row with many actors; rows of one actor take a tenth
+    /// Turns of each row
     #[arg(long, default_value_t = 200_000)]
     turns: u64,
     /// Seconds of each latency row
@@ -38,6 +41,9 @@ struct Options {
     /// One row alone: ACTORS/SENDS/BODY, `latency` or `backlog`
     #[arg(long)]
     only: Option<String>,
+    /// One column alone: `raw`, `bare` or `hydra`
+    #[arg(long)]
+    side: Option<String>,
     /// Given by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -47,13 +53,10 @@ impl Options {
     fn wants(&self, row: &str) -> bool {
         self.only.as_ref().is_none_or(|only| only == row)
     }
-}
 
-/// Turns per second, and the CPU microseconds of this process and of the server that each took.
-struct Row {
-    rate: f64,
-    own: f64,
-    server: f64,
+    fn has(&self, side: &str) -> bool {
+        self.side.as_ref().is_none_or(|only| only == side)
+    }
 }
 
 fn main() {
@@ -80,35 +83,39 @@ fn throughput(runtime: &Runtime, options: &Options) {
                 if !options.wants(&format!("{actors}/{sends}/{body}")) {
                     continue;
                 }
-                let turns = if actors == 1 { turns / 10 } else { turns };
                 let load = Load { actors, sends, body, turns };
-                let raw = measure(runtime, load, |nats| bare::raw(nats, load));
-                let bare = measure(runtime, load, |nats| bare::protocol(nats, load));
-                let hydra = measure(runtime, load, |nats| hosted::work_off(nats, load));
-                let [one, two, three] = [&raw, &bare, &hydra].map(cell);
-                let (to_bare, to_raw) = (hydra.rate / bare.rate, hydra.rate / raw.rate);
-                println!("| {actors} | {sends} | {body} | {one} | {two} | {three} | {to_bare:.2} | {to_raw:.2} |");
+                let raw =
+                    options.has("raw").then(|| measure(runtime, load, |nats, course| bare::raw(nats, load, course)));
+                let bare = options
+                    .has("bare")
+                    .then(|| measure(runtime, load, |nats, course| bare::protocol(nats, load, course)));
+                let hydra = options
+                    .has("hydra")
+                    .then(|| measure(runtime, load, |nats, course| hosted::work_off(nats, load, course)));
+                let (to_bare, to_raw) = (ratio(hydra.as_ref(), bare.as_ref()), ratio(hydra.as_ref(), raw.as_ref()));
+                let [one, two, three] = [raw, bare, hydra].map(|row| row.as_ref().map_or_else(String::new, cell));
+                println!("| {actors} | {sends} | {body} | {one} | {two} | {three} | {to_bare} | {to_raw} |");
             }
         }
     }
 }
 
+fn ratio(one: Option<&Row>, other: Option<&Row>) -> String {
+    one.zip(other).map_or_else(String::new, |(one, other)| format!("{:.2}", one.rate / other.rate))
+}
+
 fn cell(row: &Row) -> String {
-    format!("{:.0} ({:.0} + {:.0})", row.rate, row.own, row.server)
+    format!("{:.0} ({:.1} + {:.1})", row.rate, row.own, row.server)
 }
 
 /// Fills a fresh server's mailboxes, then has `work` empty them.
-fn measure<F: Future<Output = Duration>>(runtime: &Runtime, load: Load, work: impl FnOnce(Nats) -> F) -> Row {
+fn measure<F: Future<Output = ()>>(runtime: &Runtime, load: Load, work: impl FnOnce(Nats, Arc<Course>) -> F) -> Row {
     runtime.block_on(async {
         let World { nats, server } = World::start().await;
         load.fill(&nats).await;
-        let processes = [std::process::id(), server.id()];
-        let before = processes.map(Usage::of);
-        let took = work(nats).await;
-        let turns = load.turns as f64;
-        let after = processes.map(Usage::of);
-        let [own, server] = [0, 1].map(|at| before[at].until(&after[at]).as_secs_f64() * 1e6 / turns);
-        Row { rate: turns / took.as_secs_f64(), own, server }
+        let course = Arc::new(Course::new(load.turns, server.id()));
+        work(nats, course.clone()).await;
+        course.row()
     })
 }
 
@@ -130,10 +137,10 @@ fn latency(runtime: &Runtime, span: Duration) {
 
 fn backlog(runtime: &Runtime, turns: u64) {
     let load = Load { actors: 1_000, sends: 0, body: 128, turns };
-    let row = measure(runtime, load, |nats| hosted::work_off(nats, load));
+    let row = measure(runtime, load, |nats, course| hosted::work_off(nats, load, course));
     let took = turns as f64 / row.rate;
     println!(
-        "\nA backlog of {turns} messages to 1,000 actors, from the host's start: {took:.1} s, {} turns/s",
+        "\nA backlog of {turns} messages to 1,000 actors, from the first turn: {took:.1} s, {} turns/s",
         cell(&row)
     );
 }

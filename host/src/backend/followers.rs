@@ -70,6 +70,11 @@ impl Followers {
     /// Follows the channels that begin with these words.
     pub(super) fn follow(&self, prefix: &str) -> Result<Follow, Error> {
         let (notices, follow) = mpsc::channel(NOTICES_MAX);
+        self.add(prefix, notices).map(|()| follow)
+    }
+
+    /// The same, into a channel that others fill too.
+    pub(super) fn add(&self, prefix: &str, notices: mpsc::Sender<Notice>) -> Result<(), Error> {
         let new = Follower { prefix: prefix.into(), notices };
         let alive = |list: &Vec<Follower>| -> Vec<Follower> {
             list.iter().filter(|follower| !follower.notices.is_closed()).cloned().collect()
@@ -82,7 +87,7 @@ impl Followers {
             next.push(new.clone());
             Some(next.into())
         });
-        if before.is_none() { Err(Error::Closed) } else { Ok(follow) }
+        if before.is_none() { Err(Error::Closed) } else { Ok(()) }
     }
 
     /// Ends all followers; there will be no more.

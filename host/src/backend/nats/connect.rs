@@ -67,6 +67,8 @@ async fn credentials(config: &config::Nats, options: ConnectOptions) -> Result<C
         .request_timeout(Some(REQUEST_LIMIT))
         .ping_interval(PING_EVERY)
         .client_capacity(COMMANDS_MAX)
+        // What this process tells, it hears without the server.
+        .no_echo()
         .reconnect_delay_callback(pause);
     if let Some(path) = &config.creds_file {
         let text = read("nats.creds_file", path).await?;

@@ -11,9 +11,10 @@ use std::time::Duration;
 use async_nats::client::Request;
 use async_nats::connection::State;
 use async_nats::{Message, StatusCode, Subscriber};
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::json;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -221,6 +222,10 @@ impl Feed {
 
     /// Waits a moment for what the server sends.
     async fn hear(&self, messages: &mut Subscriber, connects: u64, heard: Instant) -> Result<Option<Message>, Stop> {
+        // What is here already costs no timer. A closed opening hands nothing on.
+        if let Some(Some(message)) = messages.next().now_or_never() {
+            return Ok(Some(message));
+        }
         tokio::select! {
             biased;
             // Dropping any branch is safe: a token is looked at again, `next` of a channel loses nothing, a pause is one.
@@ -260,10 +265,12 @@ impl Feed {
 
     async fn receive(&mut self, stored: Stored) -> Result<(), Stop> {
         let seq = stored.seq;
-        let reason = fault(&self.session.names, &stored);
-        match self.session.names.receiver(&stored.subject).filter(|_| reason.is_none()) {
+        match self.session.names.receiver(&stored.subject).filter(|_| stored.headers.is_some()) {
             Some(to) => self.hand_on(Ok(delivery(to, self.bucket, stored))).await?,
-            None => self.bury(&stored, reason).await.map_err(|error| Stop::Broken(error.to_string()))?,
+            None => {
+                let reason = fault(&self.session.names, &stored);
+                self.bury(&stored, reason).await.map_err(|error| Stop::Broken(error.to_string()))?;
+            }
         }
         self.received = seq;
         Ok(())
@@ -280,6 +287,11 @@ impl Feed {
     }
 
     async fn hand_on(&self, delivery: Result<Delivery, Error>) -> Result<(), Stop> {
+        let delivery = match self.ready.try_send(delivery) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Closed(_)) => return Err(Stop::Closed),
+            Err(TrySendError::Full(delivery)) => delivery,
+        };
         tokio::select! {
             biased;
             // Dropping the sending loses a message that nobody will ask for any more.

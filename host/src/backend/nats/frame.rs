@@ -43,7 +43,7 @@ pub(super) fn pack(headers: &Headers, body: Bytes) -> Result<(HeaderMap, Bytes),
 /// # Errors
 /// `Damaged`: it was not written by [`pack`].
 pub(super) fn unpack(map: Option<&HeaderMap>, mut body: Bytes) -> Result<(Headers, Bytes), Error> {
-    let Headers(mut all) = headers::decode(map);
+    let Headers(mut all) = headers::decode_some(map, |name| !is_servers(name));
     all.retain(|(name, _)| !is_servers(name));
     let Some(at) = all.iter().position(|(name, _)| name == BEHIND_THE_BODY) else {
         return Ok((Headers(all), body));

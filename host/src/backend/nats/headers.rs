@@ -47,8 +47,13 @@ fn written(text: &str, fits: impl Fn(&str) -> bool) -> String {
 
 /// Reads headers from the wire, sorted by name.
 pub(super) fn decode(map: Option<&HeaderMap>) -> Headers {
+    decode_some(map, |_| true)
+}
+
+/// Reads those headers whose name on the wire is wanted, sorted by name.
+pub(super) fn decode_some(map: Option<&HeaderMap>, is_wanted: impl Fn(&str) -> bool) -> Headers {
     let mut headers = Vec::new();
-    for (name, values) in map.into_iter().flat_map(HeaderMap::iter) {
+    for (name, values) in map.into_iter().flat_map(HeaderMap::iter).filter(|(name, _)| is_wanted(name.as_ref())) {
         let name = read(name.as_ref());
         headers.extend(values.iter().map(|value| (name.clone(), read(value.as_str()))));
     }

@@ -1,6 +1,9 @@
 //! Best-effort messages over core NATS: answers on their way, events for whoever looks on.
-//! One task sends them and begins to follow, in the order of the calls. Never waits, never tries again, and never publishes
-//! outside two places: below this region's notices, and below the inboxes of NATS clients.
+//! Followers of this process hear at once; the connection does not echo, so they hear nothing twice.
+//! One task sends to all others and begins to follow, in the order of the calls. Never waits, never tries again, and never
+//! publishes outside two places: below this region's notices, and below the inboxes of NATS clients.
+
+use std::sync::Arc;
 
 use async_nats::{Client, Message, Subscriber};
 use futures_util::StreamExt as _;
@@ -10,6 +13,7 @@ use super::headers;
 use super::interest::{self, Interest, SAID_EVERY};
 use super::names::Names;
 use super::session::Session;
+use crate::backend::followers::Followers;
 use crate::backend::{Error, Follow, Notice};
 
 /// Notices that wait to be sent; more are lost.
@@ -23,6 +27,8 @@ const INBOXES: &str = "_INBOX.";
 pub(super) struct Notices {
     tasks: mpsc::Sender<Task>,
     interest: Interest,
+    /// Those in this process.
+    here: Arc<Followers>,
 }
 
 enum Task {
@@ -39,8 +45,10 @@ impl Notices {
         let said = session.client.subscribe(session.names.interest()).await.map_err(unavailable)?;
         let (interest, (sender, tasks)) = (Interest::default(), mpsc::channel(SENDING_MAX));
         session.tasks.spawn(interest::listen(session.clone(), said, interest.clone()));
-        session.tasks.spawn(send(session.clone(), tasks));
-        Ok(Self { tasks: sender, interest })
+        let here = Arc::new(Followers::new());
+        let hearing = Hearing { session: session.clone(), interest: interest.clone(), here: here.clone() };
+        session.tasks.spawn(send(hearing, tasks));
+        Ok(Self { tasks: sender, interest, here })
     }
 
     /// Whether anybody follows a channel, at whichever host.
@@ -50,6 +58,9 @@ impl Notices {
 
     /// Sends a notice, if there is room.
     pub(super) fn notify(&self, notice: Notice) {
+        if self.here.is_followed(&notice.channel) {
+            self.here.notify(notice.clone());
+        }
         // Best effort: the one who waits for it gives up some day.
         let _ = self.tasks.try_send(Task::Tell(notice));
     }
@@ -64,21 +75,30 @@ impl Notices {
     }
 }
 
-async fn send(session: Session, mut tasks: mpsc::Receiver<Task>) {
+/// What the tasks need.
+#[derive(Clone)]
+struct Hearing {
+    session: Session,
+    interest: Interest,
+    here: Arc<Followers>,
+}
+
+async fn send(hearing: Hearing, mut tasks: mpsc::Receiver<Task>) {
+    let session = &hearing.session;
     loop {
         let task = tokio::select! {
             biased;
             // Dropping either branch is safe: a token is looked at again, and a channel loses nothing.
-            () = session.ended.cancelled() => return,
+            () = session.ended.cancelled() => None,
             task = tasks.recv() => task,
         };
         match task {
             Some(Task::Tell(notice)) => tell(&session.client, &session.names, notice).await,
             Some(Task::Follow(prefix, answer)) => {
                 // Nobody there: the follower went away, and the task ends as it sees that.
-                let _ = answer.send(follow(&session, &prefix).await);
+                let _ = answer.send(follow(&hearing, &prefix).await);
             }
-            None => return,
+            None => return hearing.here.close(),
         }
     }
 }
@@ -103,15 +123,19 @@ fn subject(names: &Names, channel: &str) -> Option<String> {
     Some(if channel.starts_with(INBOXES) { channel.into() } else { names.notice(channel) })
 }
 
-async fn follow(session: &Session, prefix: &str) -> Result<Follow, Error> {
+async fn follow(hearing: &Hearing, prefix: &str) -> Result<Follow, Error> {
+    let session = &hearing.session;
     let subscribed = session.client.subscribe(session.names.notices(prefix)).await;
     let messages = subscribed.map_err(unavailable)?;
     let (notices, follow) = mpsc::channel(FOLLOWING_MAX);
-    session.tasks.spawn(hear(session.clone(), prefix.into(), messages, notices));
+    hearing.here.add(prefix, notices.clone())?;
+    session.tasks.spawn(hear(hearing.clone(), prefix.into(), messages, notices));
     Ok(follow)
 }
 
-async fn hear(session: Session, prefix: String, mut messages: Subscriber, notices: mpsc::Sender<Notice>) {
+/// Hears what other processes tell.
+async fn hear(hearing: Hearing, prefix: String, mut messages: Subscriber, notices: mpsc::Sender<Notice>) {
+    let Hearing { session, interest, .. } = hearing;
     let mut say = tokio::time::interval(SAID_EVERY);
     say.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -121,6 +145,8 @@ async fn hear(session: Session, prefix: String, mut messages: Subscriber, notice
             () = session.ended.cancelled() => return,
             () = notices.closed() => return,
             _ = say.tick() => {
+                // The others are told; what is said is not echoed.
+                interest.hear(&prefix);
                 interest::say(&session, &prefix).await;
                 continue;
             }

@@ -279,17 +279,15 @@ fn not_sent(error: &async_nats::PublishError, size: usize, limit: usize) -> Publ
     }
 }
 
+/// Has an error or a position; anything else is no answer.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Answer {
-    Refused {
-        error: Refusal,
-    },
-    Stored {
-        seq: u64,
-        #[serde(default)]
-        duplicate: bool,
-    },
+struct Answer {
+    #[serde(default)]
+    error: Option<Refusal>,
+    #[serde(default)]
+    seq: Option<u64>,
+    #[serde(default)]
+    duplicate: bool,
 }
 
 #[derive(Deserialize)]
@@ -303,14 +301,14 @@ struct Refusal {
 /// Reads what the server answered to a publish.
 fn read_ack(payload: &[u8]) -> Result<Ack, PublishError> {
     match serde_json::from_slice(payload) {
-        Ok(Answer::Stored { seq, duplicate }) => Ok(Ack { seq, duplicate }),
-        Ok(Answer::Refused { error }) => Err(match error.err_code {
+        Ok(Answer { error: None, seq: Some(seq), duplicate }) => Ok(Ack { seq, duplicate }),
+        Ok(Answer { error: Some(error), .. }) => Err(match error.err_code {
             WRONG_LAST_SEQUENCE => PublishError::NotExpected,
             CANNOT_TELL_NOW => PublishError::Undecided,
             SAME_ID_ON_ITS_WAY => PublishError::CopyOnItsWay,
             code => PublishError::Refused { code, text: error.description },
         }),
-        Err(_) => Err(PublishError::Unknown { reason: "the server's ack cannot be read" }),
+        _ => Err(PublishError::Unknown { reason: "the server's ack cannot be read" }),
     }
 }
 

@@ -79,9 +79,8 @@ impl Rows {
         if from_leader || self.session.is_replicated {
             // Not by the client's own call: of headers with one name it keeps the last only.
             let stream = self.session.names.table_stream(self.table);
-            let Some(stored) = (History { session: &self.session, stream, subject }).last().await? else {
-                return Ok(None);
-            };
+            let history = History { session: &self.session, stream, subject };
+            let Some(stored) = Box::pin(history.last()).await? else { return Ok(None) };
             let unreadable =
                 || Error::Damaged { reason: format!("the row {key} has headers that no NATS client reads") };
             let headers = stored.headers.ok_or_else(unreadable)?;
@@ -115,7 +114,7 @@ impl Rows {
             match self.session.publisher.publish(outgoing).await {
                 Ok(ack) => return Ok(Put::Written(Revision(ack.seq))),
                 Err(PublishError::NotExpected) if expect == Expect::Absent => {
-                    expected = match self.latest(key, true).await? {
+                    expected = match Box::pin(self.latest(key, true)).await? {
                         Some(Found { entry: Some(_), .. }) => return Ok(Put::Refused),
                         // A claim over a marker expects the marker.
                         Some(Found { entry: None, revision }) => Some(revision.0),
