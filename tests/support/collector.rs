@@ -41,7 +41,7 @@ pub struct Collector {
     /// What the setting `telemetry.otlp` says.
     pub url: String,
     came: Arc<Came>,
-    _runtime: Runtime,
+    runtime: Option<Runtime>,
 }
 
 struct Came {
@@ -62,10 +62,11 @@ impl Collector {
         let socket = std::net::TcpListener::bind("127.0.0.1:0")?;
         socket.set_nonblocking(true)?;
         let url = format!("http://{}", socket.local_addr()?);
-        let _inside = runtime.enter();
+        let handle = runtime.handle().clone();
+        let _inside = handle.enter();
         let listener = TcpListener::from_std(socket)?;
         TaskTracker::new().spawn(async move { axum::serve(listener, routes).await });
-        Ok(Self { url, came, _runtime: runtime })
+        Ok(Self { url, came, runtime: Some(runtime) })
     }
 
     /// Requests that came, whatever became of them.
@@ -143,6 +144,15 @@ impl Collector {
         let requests = self.came.requests.lock().expect("requests");
         let own = requests.iter().filter(|(of, _)| of == signal);
         own.map(|(_, body)| decode(body.clone()).expect("what OTLP says")).collect()
+    }
+}
+
+impl Drop for Collector {
+    /// Does not wait for requests that hang.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
