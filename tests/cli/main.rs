@@ -13,7 +13,7 @@ use hydra_tests::guest::Guest;
 /// A port that nobody listens on: reserved, and refused at once on loopback.
 const NOBODY: &str = "http://127.0.0.1:1";
 
-const VERBS: [&str; 21] = [
+const VERBS: [&str; 22] = [
     "dev",
     "host",
     "new",
