@@ -20,6 +20,9 @@ const AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// How long one try waits for an outcome.
 const TRY: Duration = Duration::from_secs(2);
 
+/// Of a host that is not this world's.
+const FOREIGN: u16 = 401;
+
 /// How a message ended.
 pub(crate) struct Outcome {
     pub(crate) status: u16,
@@ -35,6 +38,8 @@ pub(crate) struct Caller {
 /// What all clients share.
 struct Shared {
     http: reqwest::Client,
+    /// Where a host was killed another world's may serve soon: that one refuses who comes with this world's token.
+    token: String,
     /// Where hosts serve, as far as the test knows.
     urls: watch::Receiver<Vec<String>>,
     /// For each client that is never idle, how many outcomes it was told.
@@ -49,8 +54,9 @@ impl Caller {
     ///
     /// # Errors
     /// The HTTP client cannot be made.
-    pub(crate) fn new(urls: watch::Receiver<Vec<String>>, pace: Duration) -> Result<Self> {
-        let shared = Shared { http: http::client()?, urls, busy: Mutex::default(), progress: Notify::new(), pace };
+    pub(crate) fn new(urls: watch::Receiver<Vec<String>>, token: String, pace: Duration) -> Result<Self> {
+        let (http, busy, progress) = (http::client()?, Mutex::default(), Notify::new());
+        let shared = Shared { http, token, urls, busy, progress, pace };
         Ok(Self { shared: Arc::new(shared), outcomes: Arc::default() })
     }
 
@@ -94,9 +100,8 @@ impl Caller {
     /// It was not: what was said last.
     pub(crate) async fn operate(&self, actor: &str, operation: &str) -> Result<()> {
         let path = format!("/v1/admin/actors/{actor}/{operation}");
-        let act = |base: String| {
-            self.shared.http.post(format!("{base}{path}?timeout={}s", TRY.as_secs())).timeout(2 * TRY).send()
-        };
+        let act =
+            |base: String| self.shared.post(format!("{base}{path}?timeout={}s", TRY.as_secs())).timeout(2 * TRY).send();
         let outcome = self.persistently(&path, act).await?;
         ensure!(outcome.status == 204, "{path}: {} {:?}", outcome.status, outcome.body);
         Ok(())
@@ -110,8 +115,7 @@ impl Caller {
                 None => self.hosts_change().await,
             }
         };
-        let answer =
-            self.shared.http.post(format!("{base}/v1/actors/{path}?send")).body(body.into()).timeout(TRY).send();
+        let answer = self.shared.post(format!("{base}/v1/actors/{path}?send")).body(body.into()).timeout(TRY).send();
         let is_accepted = answer.await.is_ok_and(|answer| answer.status() == 202);
         if !is_accepted {
             self.hosts_change().await;
@@ -125,7 +129,9 @@ impl Caller {
     /// # Errors
     /// No host tells it.
     pub(crate) async fn get(&self, path: &str) -> Result<Option<Bytes>> {
-        let read = |base: String| self.shared.http.get(format!("{base}{path}")).timeout(TRY).send();
+        let shared = &self.shared;
+        let read =
+            |base: String| shared.http.get(format!("{base}{path}")).bearer_auth(&shared.token).timeout(TRY).send();
         let outcome = self.persistently(path, read).await?;
         ensure!([200, 404].contains(&outcome.status), "{path}: {}", outcome.status);
         Ok((outcome.status == 200).then_some(outcome.body))
@@ -173,7 +179,7 @@ impl Caller {
     async fn until_outcome(&self, path: &str, body: impl Into<Bytes>, key: &str) -> Result<Outcome> {
         let body = body.into();
         let ask = |base: String| {
-            let request = self.shared.http.post(format!("{base}/v1/actors/{path}")).header("Idempotency-Key", key);
+            let request = self.shared.post(format!("{base}/v1/actors/{path}")).header("Idempotency-Key", key);
             request.body(body.clone()).timeout(2 * TRY).send()
         };
         let outcome = self.persistently(path, ask).await.with_context(|| format!("the message with key {key}"))?;
@@ -219,12 +225,18 @@ impl Caller {
     }
 }
 
-/// What counts as an outcome: neither a host that is away nor one that still tries.
+impl Shared {
+    fn post(&self, url: String) -> reqwest::RequestBuilder {
+        self.http.post(url).bearer_auth(&self.token)
+    }
+}
+
+/// What counts as an outcome: neither a host that is away, nor one that still tries, nor another world's.
 async fn outcome(answer: reqwest::Result<Response>) -> Result<Outcome, String> {
     let answer = answer.map_err(|error| format!("{error:?}"))?;
     let status = answer.status().as_u16();
     let body = answer.bytes().await.map_err(|error| format!("{error:?}"))?;
-    if [503, 504].contains(&status) {
+    if [FOREIGN, 503, 504].contains(&status) {
         return Err(String::from_utf8_lossy(&body).into_owned());
     }
     Ok(Outcome { status, body })

@@ -148,9 +148,9 @@ impl Machine {
 ///
 /// # Errors
 /// It is refused.
-pub(crate) fn deploy(url: &str, kind: &str, component: &Path) -> Result<()> {
+pub(crate) fn deploy(url: &str, token: &str, kind: &str, component: &Path) -> Result<()> {
     let mut deploy = binary::command()?;
-    deploy.args(["deploy", "--kind", kind]).arg(component).env("HYDRA_URL", url);
+    deploy.args(["deploy", "--kind", kind]).arg(component).envs([("HYDRA_URL", url), ("HYDRA_TOKEN", token)]);
     let ran = block_in_place(|| binary::run(&mut deploy))?;
     ensure!(ran.code == Some(0), "{kind} was not deployed: {}", ran.stderr);
     Ok(())

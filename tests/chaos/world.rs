@@ -71,8 +71,10 @@ impl World {
     /// It cannot be set up.
     pub(crate) async fn new(setup: &Setup, seed: u64, progress: Arc<Progress>) -> Result<Self> {
         let Setup { settings, on_nats, pace } = setup;
-        let settings = format!("sandbox.cache_dir = {COMPILED:?}\nstore.buckets = {BUCKETS}\n{settings}");
         let folder = tempfile::tempdir()?;
+        let token = format!("of {}", folder.path().display()).replace([' ', '/'], "-");
+        let settings =
+            format!("http.token = {token:?}\nsandbox.cache_dir = {COMPILED:?}\nstore.buckets = {BUCKETS}\n{settings}");
         let (mut hosts, mut proxies, mut server) = (Vec::new(), Vec::new(), None);
         match on_nats {
             None => hosts.push(Machine::new(folder.path().join("host"), &settings)?),
@@ -95,10 +97,10 @@ impl World {
         let journal = folder.path().join("journal.wasm");
         std::fs::write(&journal, journals::component())?;
         let url = hosts.first().and_then(Machine::url).context("a host")?;
-        deploy(url, "journal", &journal)?;
-        SAMPLES.iter().try_for_each(|name| deploy(url, name, &sample(name)?))?;
+        deploy(url, &token, "journal", &journal)?;
+        SAMPLES.iter().try_for_each(|name| deploy(url, &token, name, &sample(name)?))?;
         let (urls, served) = watch::channel(hosts.iter().filter_map(Machine::url).map(Into::into).collect());
-        let load = Load::new(Caller::new(served, *pace)?).await?;
+        let load = Load::new(Caller::new(served, token, *pace)?).await?;
         let (random, report) = (Rng::with_seed(seed), Report::default());
         Ok(Self { hosts, server, proxies, urls, random, load, progress, report, _folder: folder })
     }
