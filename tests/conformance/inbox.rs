@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use hydra::backend::{Error, Inbox, Standing};
+use hydra::backend::{Error, Inbox, Queue, Standing};
 use hydra::id::{BucketId, Epoch, Seq};
 
 use crate::world::{World, actor, append, append_many, message, next, next_ids, open, soon};

@@ -92,7 +92,7 @@ async fn a_host_tells_how_it_is_under_the_names_of_the_table() -> Result {
     for (name, labels) in told.all() {
         let ends = ["_bucket", "_sum", "_count"];
         let whole = |row: &&table::Row| match row.sort {
-            Sort::Histogram => ends.iter().any(|end| name == format!("{}{end}", row.name)),
+            Sort::Histogram => ends.iter().any(|end| *name == format!("{}{end}", row.name)),
             _ => name == row.name,
         };
         let row = table::ALL.iter().find(whole).unwrap_or_else(|| panic!("{name} is not in the table"));
