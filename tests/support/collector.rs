@@ -85,7 +85,7 @@ impl Collector {
     /// All spans that came.
     #[must_use]
     pub fn spans(&self) -> Vec<Span> {
-        let requests = self.decoded("traces", |body| ExportTraceServiceRequest::decode(body));
+        let requests = self.decoded("traces", ExportTraceServiceRequest::decode);
         let scopes = requests.into_iter().flat_map(|request| request.resource_spans).flat_map(|of| of.scope_spans);
         scopes.flat_map(|of| of.spans).collect()
     }
@@ -93,7 +93,7 @@ impl Collector {
     /// All log lines that came, as text.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        let requests = self.decoded("logs", |body| ExportLogsServiceRequest::decode(body));
+        let requests = self.decoded("logs", ExportLogsServiceRequest::decode);
         let scopes = requests.into_iter().flat_map(|request| request.resource_logs).flat_map(|of| of.scope_logs);
         scopes.flat_map(|of| of.log_records).map(|line| text(&line)).collect()
     }
@@ -101,7 +101,7 @@ impl Collector {
     /// All metrics that came, each as often as it did.
     #[must_use]
     pub fn metrics(&self) -> Vec<Metric> {
-        let requests = self.decoded("metrics", |body| ExportMetricsServiceRequest::decode(body));
+        let requests = self.decoded("metrics", ExportMetricsServiceRequest::decode);
         let scopes = requests.into_iter().flat_map(|request| request.resource_metrics).flat_map(|of| of.scope_metrics);
         scopes.flat_map(|of| of.metrics).collect()
     }
@@ -118,8 +118,8 @@ impl Collector {
             attribute(attributes, label).as_deref() == Some(*value)
         };
         let points = sums.flat_map(|sum| sum.data_points);
-        let points = points.filter(|point| labels.iter().all(|label| has(&point.attributes, label)));
-        points.last().and_then(|point| match point.value {
+        let mut points = points.filter(|point| labels.iter().all(|label| has(&point.attributes, label)));
+        points.next_back().and_then(|point| match point.value {
             Some(number_data_point::Value::AsInt(count)) => Some(count),
             _ => None,
         })

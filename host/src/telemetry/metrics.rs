@@ -148,7 +148,7 @@ impl Metrics {
                 counter.observe(buffer.dropped(), &[KeyValue::new("signal", buffer.signal())]);
             }
         };
-        drop(self.meter.u64_observable_counter(row.name).with_description(row.means).with_callback(show).build());
+        let _kept = self.meter.u64_observable_counter(row.name).with_description(row.means).with_callback(show).build();
     }
 
     /// A value that is asked for whenever somebody reads. None: there is none now.
@@ -156,7 +156,8 @@ impl Metrics {
         let gauge = self.meter.u64_observable_gauge(row.name).with_description(row.means);
         let told = move || read().map(|value| u64::try_from(value).unwrap_or(u64::MAX));
         // The provider keeps the callback: the instrument itself need not live.
-        drop(gauge.with_callback(move |gauge| told().into_iter().for_each(|value| gauge.observe(value, &[]))).build());
+        let _kept =
+            gauge.with_callback(move |gauge| told().into_iter().for_each(|value| gauge.observe(value, &[]))).build();
     }
 
     /// A turn ended.
