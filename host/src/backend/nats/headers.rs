@@ -67,6 +67,12 @@ pub(super) fn get(map: &HeaderMap, name: &'static str) -> Option<String> {
     map.get(name).map(|value| read(value.as_str()))
 }
 
+/// What the server says under this name, in a message that it answers with. It appends: a value before its own is the
+/// publisher's, who may have written anything.
+pub(super) fn of_server<'m>(map: &'m HeaderMap, name: &'static str) -> Option<&'m str> {
+    map.get_last(name).map(HeaderValue::as_str)
+}
+
 fn read(text: &str) -> String {
     let escaped = text.strip_prefix(ESCAPED).and_then(|escaped| unescape(escaped).ok());
     escaped.unwrap_or_else(|| text.into())

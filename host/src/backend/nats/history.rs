@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::api::{ask, stream_info};
 use super::error::code;
+use super::headers;
 use super::session::Session;
 use super::stored::{Raw, Stored};
 use super::time;
@@ -28,6 +29,9 @@ const TRIES_MAX: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(50);
 /// How long a page's next message may take; after that the leader is asked.
 const PAGE_WAIT: Duration = Duration::from_secs(2);
+
+/// The position of the message that a page's answer follows.
+const LAST_SEQUENCE: &str = "Nats-Last-Sequence";
 
 /// Where to begin.
 #[derive(Debug, Clone, Copy)]
@@ -124,7 +128,7 @@ impl History<'_> {
         }
     }
 
-    /// As much of a page as comes, in order; nothing if anything is wrong.
+    /// As much of a page as comes, in order and without a gap; nothing if anything is wrong.
     async fn direct(&self, start: Start, count: usize, bytes: usize) -> Vec<Stored> {
         let get =
             Get { next_by_subj: Some(&self.subject), batch: Some(count), max_bytes: Some(bytes), ..Get::from(start) };
@@ -136,19 +140,25 @@ impl History<'_> {
         if sent.is_err() {
             return Vec::new();
         }
-        let mut page = Vec::new();
-        while let Some(stored) = next_of_page(&mut answers).await {
+        let mut page: Vec<Stored> = Vec::new();
+        while let Some((before, stored)) = next_of_page(&mut answers).await {
+            // An answer that got lost while the connection broke would look like a message that was never there.
+            if before != page.last().map_or(Seq(0), |last| last.seq) {
+                break;
+            }
             page.push(stored);
         }
         page
     }
 }
 
-/// The next message of a page. None: its end, or it breaks off.
-async fn next_of_page(answers: &mut Subscriber) -> Option<Stored> {
+/// The next message of a page, and the position of the one before it on this page, 0 for the first. None: its end, or it
+/// breaks off.
+async fn next_of_page(answers: &mut Subscriber) -> Option<(Seq, Stored)> {
     let answer = tokio::time::timeout(PAGE_WAIT, answers.next()).await.ok()??;
     let is_message = answer.status.is_none_or(|status| status == StatusCode::OK);
-    if is_message { Stored::got(answer) } else { None }
+    let before = headers::of_server(answer.headers.as_ref()?, LAST_SEQUENCE)?.parse().ok()?;
+    if is_message { Some((Seq(before), Stored::got(answer)?)) } else { None }
 }
 
 impl Get<'_> {

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::api::ask;
 use super::error::code;
 use super::frame;
-use super::headers::{self, COMMITTED, MESSAGE_ID};
+use super::headers::{self, COMMITTED, MESSAGE_ID, of_server};
 use super::names::Names;
 use super::session::Session;
 use super::time;
@@ -86,10 +86,10 @@ impl Stored {
     /// An answer to a direct get. None: it is not one.
     pub(super) fn got(message: Message) -> Option<Self> {
         let headers = message.headers?;
-        let text = |name: &str| headers.get(name).map(|value| value.as_str().to_owned());
-        let subject = text("Nats-Subject")?;
+        let text = |name: &'static str| of_server(&headers, name);
+        let subject = text("Nats-Subject")?.to_owned();
         let seq = Seq(text("Nats-Sequence")?.parse().ok()?);
-        let time = time::read(&text("Nats-Time-Stamp")?)?;
+        let time = time::read(text("Nats-Time-Stamp")?)?;
         Some(Self { subject, seq, time, headers: Some(headers), body: message.payload })
     }
 }
@@ -280,6 +280,25 @@ mod tests {
             assert_eq!((read.id, read.committed, read.headers.0.len()), (id, Some(expected), 2));
             assert_eq!(read.headers.get("x-a"), Some(" é\n"));
         }
+    }
+
+    #[test]
+    fn what_a_publisher_writes_in_the_servers_name_is_not_believed() {
+        let mut map = HeaderMap::new();
+        for (name, value) in [
+            ("Nats-Sequence", "77"),
+            ("Nats-Subject", "elsewhere"),
+            ("Nats-Subject", "s"),
+            ("Nats-Sequence", "9"),
+            ("Nats-Time-Stamp", "2026-01-01T00:00:00Z"),
+        ] {
+            map.append(name, value);
+        }
+        let (subject, payload) = ("_INBOX.x".into(), Bytes::new());
+        let (reply, status, description) = (None, None, None);
+        let answer = Message { subject, reply, payload, headers: Some(map), status, description, length: 0 };
+        let got = Stored::got(answer).unwrap();
+        assert_eq!((got.subject.as_str(), got.seq), ("s", Seq(9)));
     }
 
     #[test]
