@@ -31,7 +31,7 @@ test-guests: languages
     export PATH="{{ tools }}/bin:$PATH"
     guest-sdk/python/check.sh
     guest-sdk/js/check.sh
-    node --test tests/dashboard/
+    (cd tests/dashboard && npm ci --silent --prefer-offline && npm test --silent)
     (cd guest-sdk/go && go vet ./hydra ./hydratest ./conformance && go test ./hydra ./hydratest)
     for sample in counter-go rate-limiter; do (cd "sample-actors/$sample" && go vet . && go test .); done
     export CFLAGS="-Werror -fsanitize=address,undefined -fno-sanitize-recover=all"
@@ -141,6 +141,10 @@ bench-languages: samples-all
 # Measure on NATS: the raw log, the bare protocol and Hydra, latencies, a backlog (release build; takes minutes)
 bench-nats *flags: setup
     cargo bench -p hydra --bench nats -- "$@"
+
+# Measure timers and requests, on a folder and on NATS: rates, delays, a million timers (release build; takes minutes)
+bench-waiting *flags: setup
+    cargo bench -p hydra --bench waiting -- "$@"
 
 # Measure what metrics, traces and log lines cost a host (release build; takes minutes)
 bench-watching *flags: samples

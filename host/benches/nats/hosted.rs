@@ -1,4 +1,4 @@
-//! A whole host in this process, as the binary starts one, with a native handler in place of WebAssembly.
+//! What a whole host makes of the same work, with a native handler in place of WebAssembly.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,18 +7,11 @@ use bytes::Bytes;
 use hdrhistogram::Histogram;
 use hydra::backend::nats::Nats;
 use hydra::client::{Asked, Client, Request};
-use hydra::config::Config;
-use hydra::connector::Endpoints;
 use hydra::effects::{Effects, Outcome, Payload, Send, StateChange};
-use hydra::id::{ActorId, Kind};
+use hydra::id::ActorId;
 use hydra::message::{Headers, Status};
 use hydra::names::Subject;
-use hydra::node::{Node, Parts};
-use hydra::random::Random;
-use hydra::registry::Registry;
-use hydra::telemetry::Metrics;
-use hydra::wasm::{Handler, Sandbox};
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
@@ -26,6 +19,7 @@ use crate::bare::STATE;
 use crate::course::Course;
 use crate::load::Load;
 use crate::native::Native;
+use crate::node::Host;
 
 /// How long an answer may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
@@ -33,41 +27,6 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 const ASKED: u64 = 1_000;
 /// Largest latency that is told apart, in microseconds.
 const MICROS_MAX: u64 = 60_000_000;
-
-/// A node and the threads that its guests run on.
-struct Host {
-    nats: Nats,
-    node: Node,
-    guests: Runtime,
-}
-
-impl Host {
-    async fn start(nats: Nats, handler: Arc<dyn Handler>) -> Self {
-        let guests =
-            Builder::new_multi_thread().global_queue_interval(1).event_interval(1).enable_all().build().unwrap();
-        let config = Config::default();
-        let sandbox = Sandbox::new(&config.sandbox, None, config.http.component_bytes_max).unwrap();
-        let registry = Registry::open(nats.backend(), sandbox).await.unwrap();
-        registry.install_native(Kind::new("counter").unwrap(), handler);
-        let parts = Parts {
-            config,
-            backend: nats.backend(),
-            registry: Arc::new(registry),
-            endpoints: Endpoints::default(),
-            guests: guests.handle().clone(),
-            random: Random::of_system(),
-            metrics: Arc::new(Metrics::new().unwrap()),
-        };
-        let node = Node::start(parts).await.unwrap();
-        Self { nats, node, guests }
-    }
-
-    async fn end(self) {
-        self.node.drain(Duration::from_secs(10)).await;
-        self.nats.close().await;
-        self.guests.shutdown_background();
-    }
-}
 
 /// What a turn sends.
 pub(crate) fn sending(to: &ActorId, body: Bytes) -> Send {
@@ -84,9 +43,10 @@ pub(crate) async fn work_off(nats: Nats, load: Load, course: Arc<Course>) {
         let sends = follower.map(|(to, body)| sending(&to, body)).into_iter().collect();
         (Outcome::Done, Effects { state: StateChange::Set(STATE), sends, ..Effects::default() })
     });
-    let host = Host::start(nats, handler).await;
+    let host = Host::start(nats.backend(), vec![("counter", handler)]).await;
     course.reached.cancelled().await;
     host.end().await;
+    nats.close().await;
 }
 
 /// Asks so many times a second whether or not earlier asks were answered; returns the latencies in microseconds.
@@ -95,14 +55,13 @@ pub(crate) async fn ask(nats: Nats, rate: u64, span: Duration) -> Histogram<u64>
         let five = Payload { headers: Headers::default(), body: Bytes::from_static(b"5") };
         (Outcome::Reply(five), Effects { state: StateChange::Set(STATE), ..Effects::default() })
     });
-    let host = Host::start(nats, handler).await;
-    while host.node.ready().is_err() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let host = Host::start(nats.backend(), vec![("counter", handler)]).await;
+    host.ready().await;
     // Every actor once: what is measured is the work, not the first activation.
     open_loop(&host, ASKED, Duration::from_secs(1)).await;
     let times = open_loop(&host, rate, span).await;
     host.end().await;
+    nats.close().await;
     times
 }
 

@@ -8,7 +8,10 @@ mod bare;
 mod course;
 mod hosted;
 mod load;
+#[path = "../support/native.rs"]
 mod native;
+#[path = "../support/node.rs"]
+mod node;
 mod usage;
 mod world;
 
