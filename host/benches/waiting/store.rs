@@ -41,7 +41,7 @@ impl Place {
 /// An open store.
 pub(crate) enum Store {
     Embedded(Embedded),
-    Nats(Nats),
+    Nats(Box<Nats>),
 }
 
 impl Store {
@@ -49,7 +49,7 @@ impl Store {
         let store = config::Store { dir: address.into(), durability: Durability::Os, ..config::Store::default() };
         if address.starts_with("nats://") {
             let nats = config::Nats { urls: vec![address.into()], ..config::Nats::default() };
-            Self::Nats(nats::open(&nats, &store).await.unwrap())
+            Self::Nats(Box::new(nats::open(&nats, &store).await.unwrap()))
         } else {
             Self::Embedded(embedded::open(&store).unwrap())
         }
