@@ -272,6 +272,19 @@ fn a_check_of_the_settings_tells_every_mistake() -> Result<()> {
 }
 
 #[test]
+fn a_flag_that_the_store_has_no_use_for_is_an_error() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join("hydra.toml"), "[nats]\nurls = [\"nats://127.0.0.1:1\"]\n")?;
+    for flag in [["--data", "x"], ["--durability", "os"]] {
+        let ran = hydra_in(folder.path(), &["host", flag[0], flag[1]])?;
+        assert_eq!(ran.code, Some(1));
+        let told = format!("{} is for a store in a folder, and nats.urls names servers", flag[0]);
+        assert!(ran.stderr.contains(&told) && ran.stderr.ends_with("next: hydra config show\n"), "{}", ran.stderr);
+    }
+    Ok(())
+}
+
+#[test]
 fn settings_are_shown_with_their_origin() -> Result<()> {
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("hydra.toml"), "[store]\nbuckets = 4\nretention_s = 90\n")?;

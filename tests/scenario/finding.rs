@@ -99,3 +99,12 @@ fn a_turn_is_recorded_and_ends_the_same_when_it_is_run_again() {
     let recorded = play_with(&failing, &[counter], &options(None)).recording.unwrap();
     assert_eq!(recorded.from, "scenarios/some.toml step 1, run plain", "the turn of the step that fails");
 }
+
+#[test]
+fn a_stand_in_for_a_kind_that_takes_part_is_refused() {
+    let text = format!("[[stand-in]]\nto = \"test/a\"\nanswer = {{}}\n{}", steps(&["ask go"]));
+    let cast = [component("test", &remembering(), "")];
+    let mut stage = Stage::new(None).unwrap();
+    let refused = stage.test(&scenario(&text), &cast, &Options::default(), &mut |_, _| {});
+    assert!(refused.is_err_and(|error| matches!(&error, Error::Refused { reason, .. } if reason.contains("stand-in"))));
+}

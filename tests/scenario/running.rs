@@ -124,3 +124,17 @@ fn failing(kind: u32) -> Guest {
     let call = format!("(call $failed (i32.const {kind}) (i32.const 256) (i32.const 4) (i32.const 260) (i32.const 4))");
     Guest::new(&call).text(256, "codetext")
 }
+
+#[test]
+fn who_takes_no_part_is_played_by_the_first_rule_that_takes_the_message() {
+    let rule = |what: &str, code: &str| {
+        format!("[[stand-in]]\nto = \"other\"\n{what}\nanswer = {{ status = \"failed\", code = \"{code}\" }}\n")
+    };
+    let letters = "[[step]]\ndead-letters = { count = 1, reason = \"full\", actor = \"other/b\" }\n";
+    let rules = [rule("json = 43", "wrong"), rule("subject = \"again\"", "full"), rule("", "late")].concat();
+    let text = [&rules, &steps(&["send go"]), letters].concat();
+    let grants = "[grants]\nsend = [\"other\"]";
+    let report = play_with(&text, &[component("test", &forwarding("other", 1), grants)], &Options::default());
+    assert!(report.passed, "{report:#?}");
+    assert!(report.runs > 5, "crashes around the commits of both: {report:?}");
+}

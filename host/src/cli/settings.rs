@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use hydra::config::{Given, Loaded, Sources};
 
@@ -59,8 +59,16 @@ impl Settings {
     pub(super) fn load_with(&self, defaults: Vec<Given>, flags: Vec<Given>) -> Result<Loaded> {
         let mut sources = self.sources(defaults);
         sources.flags.extend(flags);
-        hydra::config::load(&sources)
-            .map_err(|problems| anyhow::anyhow!("the settings are not right:\n{problems}\nnext: hydra config check"))
+        let loaded = hydra::config::load(&sources)
+            .map_err(|problems| anyhow::anyhow!("the settings are not right:\n{problems}\nnext: hydra config check"))?;
+        let of_folder = [("--data", self.data.is_some()), ("--durability", self.durability.is_some())];
+        let idle = of_folder.into_iter().find(|(_, given)| *given && !loaded.config.nats.urls.is_empty());
+        if let Some((flag, _)) = idle {
+            bail!(
+                "{flag} is for a store in a folder, and nats.urls names servers: leave one of both away\nnext: hydra config show"
+            );
+        }
+        Ok(loaded)
     }
 
     /// Where the settings come from.
@@ -83,14 +91,13 @@ impl Settings {
     }
 
     fn flags(&self) -> Vec<Given> {
-        let name = |value: Option<String>| value;
         let durability = self.durability.and_then(|value| value.to_possible_value());
         let format = self.log_format.and_then(|value| value.to_possible_value());
         let flags = [
-            ("store.dir", "--data", name(self.data.clone())),
-            ("http.listen", "--http", name(self.http.clone())),
+            ("store.dir", "--data", self.data.clone()),
+            ("http.listen", "--http", self.http.clone()),
             ("store.durability", "--durability", durability.map(|value| value.get_name().into())),
-            ("telemetry.log", "--log", name(self.log.clone())),
+            ("telemetry.log", "--log", self.log.clone()),
             ("telemetry.format", "--log-format", format.map(|value| value.get_name().into())),
         ];
         flags.into_iter().filter_map(|(key, flag, text)| text.map(|text| given(key, &text, flag))).collect()

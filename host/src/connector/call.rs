@@ -64,6 +64,16 @@ impl Call {
     }
 }
 
+/// Whether a message names a method and a path, wherever it goes.
+///
+/// # Errors
+/// As [`Call::read`].
+pub(super) fn check(message: &Message) -> Result<(), Problem> {
+    let anywhere =
+        config::Origin::parse("http://localhost").map_err(|error| Problem::new("bad-path", error.to_string()));
+    method(message.subject.as_str()).and_then(|_| url(message.headers.get(PATH), &anywhere?)).map(|_| ())
+}
+
 fn method(subject: &str) -> Result<Method, Problem> {
     Ok(match subject {
         "get" => Method::GET,

@@ -28,7 +28,7 @@ use crate::wasm::{Handled, Handler, Input, Instance};
 /// How long a call waits for room with its message in memory; then it goes on waiting in the log.
 const ROOM_WAIT: Duration = Duration::from_secs(2);
 
-/// Makes the ways out kinds of this host's.
+/// Makes the ways out kinds of this host's. One that is there already stays: a scenario plays the outside itself.
 ///
 /// # Errors
 /// A kind's name is none: a fault of this program.
@@ -41,9 +41,14 @@ pub(crate) fn install(
     ended: CancellationToken,
 ) -> Result<(), id::Error> {
     let gate = Arc::new(Gate::new(registry, secret));
-    registry.install_native(Kind::new(NATS)?, Arc::new(Nats::new(sinks, gate.clone(), log)));
-    let shared = Arc::new(Shared { endpoints, gate, ended });
-    registry.install_native(Kind::new(HTTP)?, Arc::new(Http { shared, manifest: Manifest::default() }));
+    let nats = Nats::new(sinks, gate.clone(), log);
+    let http = Http { shared: Arc::new(Shared { endpoints, gate, ended }), manifest: Manifest::default() };
+    let ways: [(Kind, Arc<dyn Handler>); 2] = [(Kind::new(NATS)?, Arc::new(nats)), (Kind::new(HTTP)?, Arc::new(http))];
+    for (kind, handler) in ways {
+        if registry.handler(&kind).is_none() {
+            registry.install_native(kind, handler);
+        }
+    }
     Ok(())
 }
 

@@ -118,6 +118,26 @@ pub struct MessageExpected {
     pub headers: BTreeMap<String, String>,
 }
 
+impl MessageExpected {
+    /// Whether a message is like this.
+    pub(super) fn fits(&self, actual: &SeenMessage) -> bool {
+        let mut found = Differences::default();
+        self.check(actual, &|part| part.into(), &mut found);
+        found.0.is_empty()
+    }
+
+    fn check(&self, actual: &SeenMessage, part: &dyn Fn(&str) -> String, found: &mut Differences) {
+        if let Some(to) = &self.to {
+            found.same(&part("to"), to, &actual.to, Clone::clone);
+        }
+        if let Some(subject) = &self.subject {
+            found.same(&part("subject"), subject, &actual.subject, Clone::clone);
+        }
+        self.body.iter().for_each(|body| body.check(&part("body"), &actual.body, found));
+        headers(&self.headers, &actual.headers, found, &part("headers"));
+    }
+}
+
 /// Compares messages one by one, in order.
 pub(super) fn check_sent(expected: &[MessageExpected], actual: &[SeenMessage], found: &mut Differences) {
     if expected.len() != actual.len() {
@@ -129,14 +149,7 @@ pub(super) fn check_sent(expected: &[MessageExpected], actual: &[SeenMessage], f
             found.note(format!("[{index}]"), "nothing", message.to_string());
             continue;
         };
-        if let Some(to) = &expected.to {
-            found.same(&part("to"), to, &message.to, Clone::clone);
-        }
-        if let Some(subject) = &expected.subject {
-            found.same(&part("subject"), subject, &message.subject, Clone::clone);
-        }
-        expected.body.iter().for_each(|body| body.check(&part("body"), &message.body, found));
-        headers(&expected.headers, &message.headers, found, &part("headers"));
+        expected.check(message, &part, found);
     }
     for (index, message) in expected.iter().enumerate().skip(actual.len()) {
         let wanted = [message.to.as_deref(), message.subject.as_deref()].into_iter().flatten();

@@ -8,12 +8,14 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::client::Request;
+use crate::effects::Payload;
 use crate::id::{ActorId, Kind};
-use crate::message::Headers;
+use crate::message::{Headers, Problem};
 use crate::names::Subject;
 use crate::scenario::expect::{AnswerExpected, BodyExpected, LettersExpected, MessageExpected, StateExpected};
 use crate::scenario::fields::{Error, Fields, Source};
 use crate::scenario::script::{Action, Extra, Scenario, Step};
+use crate::scenario::stand_in::{Says, StandIn};
 
 /// Steps of one scenario: each may be run hundreds of times.
 const STEPS_MAX: usize = 1_000;
@@ -32,6 +34,9 @@ const REST: [&str; 9] = ["subject", "headers", "key", "json", "text", "base64", 
 const STATUSES: [&str; 9] =
     ["replied", "done", "refused", "failed", "timed-out", "suspended", "later", "key-reused", "already-done"];
 
+/// What a stand-in can say.
+const SAID: [&str; 5] = ["replied", "done", "refused", "failed", "later"];
+
 /// Reads a scenario. `file` is how its author knows it; `read` reads a body's file, relative to the scenario's folder.
 ///
 /// # Errors
@@ -43,6 +48,8 @@ pub fn parse(file: &str, text: &str, read: &dyn Fn(&Path) -> io::Result<Bytes>) 
     let config = fields.texts("config")?;
     let components = fields.tables("component", "[[component]]")?.unwrap_or_default();
     let components = components.into_iter().map(extra).collect::<Result<_, _>>()?;
+    let stand_ins = fields.tables("stand-in", "[[stand-in]]")?.unwrap_or_default();
+    let stand_ins = stand_ins.into_iter().map(|fields| stand_in(fields, read)).collect::<Result<_, _>>()?;
     let steps = fields.tables("step", "a step")?.unwrap_or_default();
     if !(1..=STEPS_MAX).contains(&steps.len()) {
         let reason = format!("{} steps: a scenario has 1 to {STEPS_MAX}, each begins with [[step]]", steps.len());
@@ -52,7 +59,7 @@ pub fn parse(file: &str, text: &str, read: &dyn Fn(&Path) -> io::Result<Bytes>) 
     let steps = steps.into_iter().zip(1..).map(|(fields, number)| step(fields.at_step(number), read));
     let steps = steps.collect::<Result<_, _>>()?;
     let name = Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    Ok(Scenario { name, file: file.into(), description, config, components, steps })
+    Ok(Scenario { name, file: file.into(), description, config, components, stand_ins, steps })
 }
 
 fn extra(mut fields: Fields<'_>) -> Result<Extra, Error> {
@@ -64,6 +71,41 @@ fn extra(mut fields: Fields<'_>) -> Result<Extra, Error> {
     let config = fields.texts("config")?;
     fields.finish()?;
     Ok(Extra { kind, path: path.into(), config })
+}
+
+fn stand_in(mut fields: Fields<'_>, read: Read<'_>) -> Result<StandIn, Error> {
+    let to = needed(fields.text("to")?, &fields, "to")?;
+    let (kind, id) = to.split_once('/').map_or((to.as_str(), None), |(kind, id)| (kind, Some(id)));
+    let kind = Kind::from_guest(kind).and_then(|kind| match id {
+        Some(_) => ActorId::parse(&to).map(|_| kind),
+        None => Ok(kind),
+    });
+    let kind = kind.map_err(|error| fields.mistake(format!("to: {error}")))?;
+    let when = message(&mut fields, read)?;
+    let says = fields.table("answer", "answer of a stand-in")?;
+    let says = says.map(|says| self::says(says, read)).transpose()?;
+    let says = needed(says, &fields, "answer = { status = \"replied\", json = … }")?;
+    fields.finish()?;
+    Ok(StandIn { kind, to, when, says })
+}
+
+fn says(mut fields: Fields<'_>, read: Read<'_>) -> Result<Says, Error> {
+    let status = fields.word("status", &SAID)?;
+    let says = match status.as_deref().unwrap_or("replied") {
+        "done" => Says::Done,
+        "later" => Says::Never,
+        "replied" => {
+            let headers = headers(&mut fields)?;
+            Says::Reply(Payload { headers, body: bytes(body(&mut fields, read)?) })
+        }
+        problem => {
+            let code = needed(fields.text("code")?, &fields, "code")?;
+            let reason = Problem::new(&code, fields.text("text")?.unwrap_or_default());
+            if problem == "refused" { Says::Refuse(reason) } else { Says::Fail(reason) }
+        }
+    };
+    fields.finish()?;
+    Ok(says)
 }
 
 type Read<'a> = &'a dyn Fn(&Path) -> io::Result<Bytes>;
@@ -115,16 +157,23 @@ fn request(fields: &mut Fields<'_>, verb: &'static str, read: Read<'_>) -> Resul
     let to = actor(fields, verb)?;
     let subject = needed(fields.text("subject")?, fields, "subject")?;
     let subject = Subject::new(&subject).map_err(|error| fields.mistake(error.to_string()))?;
+    let (headers, key) = (headers(fields)?, fields.text("key")?);
+    Ok(Request { to, subject, headers, body: bytes(body(fields, read)?), key, trace: None })
+}
+
+fn headers(fields: &mut Fields<'_>) -> Result<Headers, Error> {
     let headers = Headers(fields.texts("headers")?.into_iter().collect());
     headers.check().map_err(|error| fields.mistake(error.to_string()))?;
-    let key = fields.text("key")?;
-    let body = match body(fields, read)? {
+    Ok(headers)
+}
+
+fn bytes(body: Option<BodyExpected>) -> Bytes {
+    match body {
         None => Bytes::new(),
         Some(BodyExpected::Json(json)) => json.to_string().into(),
         Some(BodyExpected::Text(text) | BodyExpected::Contains(text)) => text.into(),
         Some(BodyExpected::Exactly(bytes)) => bytes,
-    };
-    Ok(Request { to, subject, headers, body, key, trace: None })
+    }
 }
 
 fn ask(fields: &mut Fields<'_>, read: Read<'_>) -> Result<Action, Error> {
@@ -194,13 +243,19 @@ fn state(fields: &mut Fields<'_>, read: Read<'_>) -> Result<StateExpected, Error
 fn sent(fields: &mut Fields<'_>, read: Read<'_>) -> Result<Vec<MessageExpected>, Error> {
     let messages = fields.tables("expect", "a message of sent")?;
     let messages = needed(messages, fields, "expect = [ { to = …, subject = …, json = … } ]")?;
-    let message = |mut fields: Fields<'_>| {
-        let (to, subject) = (fields.text("to")?, fields.text("subject")?);
-        let (body, headers) = (bodies(&mut fields, read)?, fields.texts("headers")?);
+    let sent = |mut fields: Fields<'_>| {
+        let to = fields.text("to")?;
+        let expected = MessageExpected { to, ..message(&mut fields, read)? };
         fields.finish()?;
-        Ok(MessageExpected { to, subject, body, headers })
+        Ok(expected)
     };
-    messages.into_iter().map(message).collect()
+    messages.into_iter().map(sent).collect()
+}
+
+/// What a message should say, but for its receiver.
+fn message(fields: &mut Fields<'_>, read: Read<'_>) -> Result<MessageExpected, Error> {
+    let (subject, body, headers) = (fields.text("subject")?, bodies(fields, read)?, fields.texts("headers")?);
+    Ok(MessageExpected { to: None, subject, body, headers })
 }
 
 fn letters(fields: &mut Fields<'_>) -> Result<LettersExpected, Error> {
@@ -243,6 +298,14 @@ mod tests {
             [[component]]
             kind = "log"
             path = "../log.wasm"
+            [[stand-in]]
+            to = "sys-http/pay"
+            subject = "post"
+            answer = { headers = { status = "201" }, json = { id = 1 } }
+            [[stand-in]]
+            to = "shelf/a/b"
+            text-contains = "tea"
+            answer = { status = "refused", code = "empty" }
             [[step]]
             ask = "counter/alice"
             subject = "add"
@@ -272,6 +335,11 @@ mod tests {
         assert_eq!((scenario.name.as_str(), scenario.description.as_str()), ("some", "adds and remembers"));
         assert_eq!(scenario.config.get("step").map(String::as_str), Some("2"));
         assert_eq!(scenario.components.first().unwrap().path, Path::new("../log.wasm"));
+        let [outside, shelf] = &scenario.stand_ins[..] else { panic!("two stand-ins") };
+        assert_eq!((outside.kind.as_str(), outside.to.as_str()), ("sys-http", "sys-http/pay"));
+        let Says::Reply(payload) = &outside.says else { panic!("a reply") };
+        assert_eq!((payload.headers.get("status"), &payload.body[..]), (Some("201"), &br#"{"id":1}"#[..]));
+        assert_eq!(shelf.says, Says::Refuse(Problem::new("empty", "")));
         let shown: Vec<String> = scenario.steps.iter().map(|step| step.action.to_string()).collect();
         let verbs = ["ask counter/alice add", "send counter/a/b raw", "advance 10s", "crash", "state counter/alice"];
         assert_eq!(shown.get(..5).unwrap(), verbs);
@@ -326,6 +394,11 @@ mod tests {
             (&format!("{step}headers = {{ Hydra-Sender = \"x\" }}"), "Hydra-Sender"),
             (&format!("{step}expect = {{ status = \"reply\" }}"), "none of replied"),
             (&format!("config = {{ step = 2 }}\n{step}"), "a table of texts"),
+            (&format!("{step}[[stand-in]]\nto = \"a\""), "answer = {"),
+            (&format!("{step}[[stand-in]]\nto = \"sys-x\"\nanswer = {{}}"), "host's own"),
+            (&format!("{step}[[stand-in]]\nto = \"a/\"\nanswer = {{}}"), "to: "),
+            (&format!("{step}[[stand-in]]\nto = \"a\"\nanswer = {{ status = \"refused\" }}"), "code is missing"),
+            (&format!("{step}[[stand-in]]\nto = \"a\"\nanswer = {{ code = \"x\" }}"), "unknown key code"),
             ("step = 1", "a list of tables"),
             ("[[step]\n", "is not TOML"),
         ] {

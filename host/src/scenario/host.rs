@@ -21,6 +21,7 @@ use crate::random::Random;
 use crate::registry::Registry;
 use crate::scenario::link::{DELAY_MS_MAX, Link};
 use crate::scenario::stage::Error;
+use crate::scenario::stand_in::{self, StandIn};
 use crate::scenario::variant::Variant;
 use crate::scenario::watch::{MESSAGES_MAX, START, Watch};
 use crate::scenario::watched::Watched;
@@ -46,6 +47,7 @@ const COPY_AFTER: Duration = Duration::from_secs(31);
 pub(super) struct Setting {
     pub(super) sandbox: Sandbox,
     pub(super) cast: Vec<(Kind, Arc<dyn Handler>)>,
+    pub(super) stand_ins: Vec<StandIn>,
     pub(super) seed: u64,
     /// Turns are kept for a recording.
     pub(super) keeps: bool,
@@ -174,11 +176,12 @@ pub(super) fn trouble(watch: &Watch) -> Option<String> {
 async fn registry(setting: &Setting, link: &Arc<Link>) -> Result<Arc<Registry>, Error> {
     let registry =
         Registry::open(link.backend(), setting.sandbox.clone()).await.map_err(|error| Error::host(&error))?;
-    for (kind, handler) in &setting.cast {
-        let handler = Watched::new(handler.clone(), link.clone(), setting.seed);
-        registry.install_native(kind.clone(), Arc::new(handler));
+    let registry = Arc::new(registry);
+    for (kind, handler) in setting.cast.iter().cloned().chain(stand_in::kinds(&setting.stand_ins, &registry)) {
+        let handler = Watched::new(handler, link.clone(), setting.seed);
+        registry.install_native(kind, Arc::new(handler));
     }
-    Ok(Arc::new(registry))
+    Ok(registry)
 }
 
 async fn serve(setting: &Setting, link: &Arc<Link>, start: u64) -> Result<Node, Error> {

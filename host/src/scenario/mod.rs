@@ -4,7 +4,7 @@
 //! several times: once plainly, then once for each `variant`: a crash around every commit, a restart after every step,
 //! duplicates, delays. One run (`run`) has a store in memory, virtual time and a host (`host`) that is the one of production;
 //! between them stands `link`, which sees every message and record and brings the crash; between host and guest stands
-//! `watched`. What they see is kept in `watch`.
+//! `watched`. What they see is kept in `watch`. Who takes no part, and the outside, is played by a `stand_in`.
 //! `expect` compares with what the author expects, `observed` one run with another; both tell `difference`s.
 //! `recording` keeps one turn to run it alone.
 //!
@@ -23,6 +23,7 @@ mod report;
 mod run;
 mod script;
 mod stage;
+mod stand_in;
 mod suite;
 mod variant;
 mod watch;
@@ -37,4 +38,5 @@ pub use recording::{Recording, Replayed, TurnEnd};
 pub use report::{Failure, Report};
 pub use script::{Action, Extra, Scenario, Step};
 pub use stage::{Component, Error, Options, Stage};
+pub use stand_in::{Says, StandIn};
 pub use variant::Variant;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::client::Request;
 use crate::id::{ActorId, Kind};
 use crate::scenario::expect::{AnswerExpected, LettersExpected, MessageExpected, StateExpected};
+use crate::scenario::stand_in::StandIn;
 
 /// A conversation with actors.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub struct Scenario {
     pub config: BTreeMap<String, String>,
     /// Components of other kinds that take part.
     pub components: Vec<Extra>,
+    /// Who is played by the scenario itself; the first that takes a message counts.
+    pub stand_ins: Vec<StandIn>,
     /// What happens, in order.
     pub steps: Vec<Step>,
 }

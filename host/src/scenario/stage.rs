@@ -145,7 +145,12 @@ impl Stage {
             manifest.config.extend(config.clone());
             cast.push((component.kind.clone(), self.load(component, manifest)?));
         }
-        let setting = Setting { sandbox: self.sandbox.clone(), cast, seed: options.seed, keeps: options.record };
+        if let Some((kind, _)) = cast.iter().find(|(kind, _)| scenario.stand_ins.iter().any(|one| one.kind == *kind)) {
+            let reason = "a [[stand-in]] plays the same kind: leave one of both away".into();
+            return Err(Error::Refused { kind: kind.clone(), reason });
+        }
+        let (sandbox, stand_ins) = (self.sandbox.clone(), scenario.stand_ins.clone());
+        let setting = Setting { sandbox, cast, stand_ins, seed: options.seed, keeps: options.record };
         suite::run(scenario, &setting, options, progress)
     }
 

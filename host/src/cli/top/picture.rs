@@ -148,7 +148,9 @@ fn row(before: &Look, now: &Look, seconds: f64, kind: String) -> KindRow {
     let of_kind = [("kind", kind.as_str())];
     let grown_of = |outcome: &str| grown(before, now, "hydra_turns_total", &[("kind", &kind), ("outcome", outcome)]);
     let outcomes = now.metrics.by("hydra_turns_total", &of_kind, "outcome");
-    let failed: f64 = outcomes.keys().filter(|outcome| is_failure(outcome)).map(|outcome| grown_of(outcome)).sum();
+    // Not `sum`: of nothing it is -0.
+    let failed =
+        outcomes.keys().filter(|outcome| is_failure(outcome)).fold(0.0, |sum, outcome| sum + grown_of(outcome));
     let quantile = |name: &str, part: f64| {
         now.metrics.grown(&before.metrics, name, &of_kind).quantile(part).map(|seconds| seconds * 1_000.0)
     };
