@@ -6,7 +6,7 @@ use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::Level;
 use tracing_subscriber::filter::{FilterExt as _, FilterFn, filter_fn};
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::layer::{Filter, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
@@ -53,17 +53,24 @@ pub fn start(settings: &Telemetry, host: &str, color: bool) -> Result<Exports, E
         LogFormat::Text => lines.with_ansi(color).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    let wanted = || Ok::<_, Error>(filter(&settings.log)?.and(filter_fn(|of| is_discreet(of.target(), *of.level()))));
-    let mut layers = vec![lines.with_filter(wanted()?).boxed()];
+    let mut layers = vec![lines.with_filter(wanted(&settings.log)?).boxed()];
     let exports = Exports::start(settings, host)?;
     if let Some(lines) = &exports.lines {
-        let wanted = wanted()?.and(filter_fn(|of| !is_exporting(of.target())));
-        layers.push(OpenTelemetryTracingBridge::new(lines).with_filter(wanted).boxed());
+        let is_exporting = filter_fn(|of| !is_exporting(of.target())).with_max_level_hint(Level::TRACE);
+        layers
+            .push(OpenTelemetryTracingBridge::new(lines).with_filter(wanted(&settings.log)?.and(is_exporting)).boxed());
     }
     layers.extend(exports.spans.as_ref().map(of_spans));
     let started = tracing_subscriber::registry().with(layers).try_init();
     started.map_err(|error| Error::Started(error.to_string()))?;
     Ok(exports)
+}
+
+/// What becomes a line. It names the highest level that it lets through: otherwise every `trace!` of every library, and the
+/// compiler of guests has millions, is made and looked at before it is thrown away.
+fn wanted(directives: &str) -> Result<impl Filter<Registry> + Send + Sync + use<>, Error> {
+    let is_discreet = filter_fn(|of| is_discreet(of.target(), *of.level()));
+    Ok(filter(directives)?.and(is_discreet.with_max_level_hint(Level::TRACE)))
 }
 
 /// Takes the host's own spans, and no lines: these go as log lines, if at all.
@@ -92,6 +99,13 @@ mod tests {
         assert!(!is_discreet("async_nats::connection", Level::DEBUG));
         assert!(is_discreet("async_nats", Level::WARN) && is_discreet("hydra::turn", Level::TRACE));
         assert!(!is_discreet("opentelemetry_sdk", Level::ERROR));
+    }
+
+    #[test]
+    fn what_nobody_wants_is_known_before_it_is_made() {
+        for (directives, level) in [("info", Level::INFO), ("warn,hydra::turn=debug", Level::DEBUG)] {
+            assert_eq!(wanted(directives).unwrap().max_level_hint(), Some(level.into()), "{directives}");
+        }
     }
 
     #[test]
