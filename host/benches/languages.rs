@@ -59,10 +59,10 @@ fn main() {
 /// Measures and prints one language.
 async fn row(language: &str, folder: &str) {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sample-actors").join(folder);
-    let built = build(&project);
+    let (built, component) = build(&project);
     let text = fs::read_to_string(project.join("actor.toml")).expect("a manifest");
     let manifest = Arc::new(Manifest::parse(&text).expect("a valid manifest"));
-    let component = Bytes::from(fs::read(path_of_component(&project, &text)).expect("a component: `just samples-all`"));
+    let component = Bytes::from(fs::read(component).expect("a component"));
     let size = component.len() as f64 / 1024.0;
 
     let cache = tempfile::tempdir().expect("a folder");
@@ -83,18 +83,14 @@ async fn row(language: &str, folder: &str) {
     );
 }
 
-/// Builds as an author does; wall time, since a build is its tools' and not ours.
-fn build(project: &Path) -> Duration {
+/// Builds as an author does, and says where the component is; wall time, since a build is its tools' and not ours.
+fn build(project: &Path) -> (Duration, PathBuf) {
     let started = Instant::now();
     let mut hydra = Command::new(env!("CARGO_BIN_EXE_hydra"));
-    let done = hydra.arg("build").arg(project).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    assert!(done.expect("the binary").success(), "{} does not build: `just samples-all`", project.display());
-    started.elapsed()
-}
-
-fn path_of_component(project: &Path, manifest: &str) -> PathBuf {
-    let table: toml::Table = manifest.parse().expect("TOML");
-    project.join(table.get("component").and_then(toml::Value::as_str).expect("component = PATH"))
+    let done = hydra.arg("build").arg(project).arg("--json").stderr(Stdio::null()).output().expect("the binary");
+    assert!(done.status.success(), "{} does not build: `just samples-all`", project.display());
+    let told: serde_json::Value = serde_json::from_slice(&done.stdout).expect("JSON");
+    (started.elapsed(), told["component"].as_str().expect("a path").into())
 }
 
 async fn load(cache: &Path, component: &Bytes, manifest: &Arc<Manifest>) -> Loaded {

@@ -11,7 +11,7 @@ pub(super) const C: Language = Language {
         Tool {
             name: "C compiler for WebAssembly",
             check: "zig version || python-zig version || python3 -m ziglang version || \
-                    echo '#include <string.h>' | clang --target=wasm32-wasi -E - >/dev/null && clang --version",
+                    { echo '#include <string.h>' | clang --target=wasm32-wasi -E - >/dev/null && clang --version; }",
             version_min: (0, 0),
             install: "pip install ziglang==0.17.1, or install clang with wasi-libc",
         },
@@ -57,3 +57,28 @@ pub(super) const C: Language = Language {
         left_out: &["conformance", "template", "tests"],
     },
 };
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::process::Command;
+
+    use super::*;
+
+    fn is_found_with(program: Option<&str>) -> bool {
+        let folder = tempfile::tempdir().unwrap();
+        if let Some(program) = program.map(|name| folder.path().join(name)) {
+            std::fs::write(&program, "#!/bin/sh\necho 0.17.1\n").unwrap();
+            std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let check = C.tools.first().unwrap().check;
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", check]).env_clear().env("PATH", folder.path()).output().unwrap().status.success()
+    }
+
+    #[test]
+    fn any_one_compiler_is_enough() {
+        assert!(["zig", "python-zig", "python3", "clang"].iter().all(|program| is_found_with(Some(program))));
+        assert!(!is_found_with(None));
+    }
+}
