@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use async_nats::jetstream::{self, stream};
+use reqwest::StatusCode;
 
+use crate::http;
 use crate::nats::{CONFIGURATION, NatsServer, free_port};
 
 /// As many as JetStream needs to go on without any one of them.
 pub const SERVERS: usize = 3;
-/// They choose a leader within this.
+/// They choose a leader, and catch up with each other, within this.
 const READY_LIMIT: Duration = Duration::from_secs(60);
 /// How often they are asked whether they have.
 const ASK_EVERY: Duration = Duration::from_millis(100);
@@ -21,6 +23,8 @@ const PROBE: &str = "PROBE";
 pub struct NatsCluster {
     /// The servers: each can be killed and started again.
     pub servers: Vec<NatsServer>,
+    /// Where each tells how it is.
+    monitors: Vec<u16>,
 }
 
 impl NatsCluster {
@@ -37,15 +41,17 @@ impl NatsCluster {
     /// # Errors
     /// As [`NatsCluster::start`].
     pub async fn start_with(configuration: &str) -> Result<Self> {
-        let ports = (0..SERVERS).map(|_| free_port()).collect::<Result<Vec<u16>>>()?;
+        let ports = || (0..SERVERS).map(|_| free_port()).collect::<Result<Vec<u16>>>();
+        let (ports, monitors) = (ports()?, ports()?);
         let routes: Vec<String> = ports.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
         let mut servers = Vec::new();
-        for (number, port) in ports.iter().enumerate() {
+        for (number, (port, monitor)) in ports.iter().zip(&monitors).enumerate() {
             let place = format!("listen: \"127.0.0.1:{port}\", routes: {routes:?}");
-            let member = format!("server_name: nats-{number}\ncluster {{ name: tests, {place} }}\n");
+            let names = format!("server_name: nats-{number}\nhttp: \"127.0.0.1:{monitor}\"\n");
+            let member = format!("{names}cluster {{ name: tests, {place} }}\n");
             servers.push(NatsServer::start_with(&format!("{configuration}{member}"))?);
         }
-        let cluster = Self { servers };
+        let cluster = Self { servers, monitors };
         cluster.ready().await?;
         Ok(cluster)
     }
@@ -65,15 +71,25 @@ impl NatsCluster {
         self.servers.get(number).with_context(|| format!("there is no server {name}"))
     }
 
+    /// Waits until each server has all that the others have: before that, none of them may go. What was made a moment ago
+    /// counts: the servers choose no leader from those that have an empty log, as long as one of them is away.
+    ///
+    /// # Errors
+    /// They have not in time.
+    pub async fn caught_up(&self) -> Result<()> {
+        let client = http::client()?;
+        for (number, monitor) in self.monitors.iter().enumerate() {
+            let url = format!("http://127.0.0.1:{monitor}/healthz");
+            let is_well =
+                || async { client.get(&url).send().await.is_ok_and(|answer| answer.status() == StatusCode::OK) };
+            until(is_well).await.with_context(|| format!("nats-{number} does not catch up"))?;
+        }
+        Ok(())
+    }
+
     /// Waits until a stream with three copies can be made.
     async fn ready(&self) -> Result<()> {
-        let made = async {
-            let mut asks = tokio::time::interval(ASK_EVERY);
-            while self.probe().await.is_err() {
-                asks.tick().await;
-            }
-        };
-        tokio::time::timeout(READY_LIMIT, made).await.context("the servers do not come to a leader")
+        until(|| async { self.probe().await.is_ok() }).await.context("the servers do not come to a leader")
     }
 
     async fn probe(&self) -> Result<()> {
@@ -83,4 +99,14 @@ impl NatsCluster {
         context.delete_stream(PROBE).await?;
         Ok(())
     }
+}
+
+async fn until<F: Future<Output = bool>>(holds: impl Fn() -> F) -> Result<()> {
+    let asked = async {
+        let mut asks = tokio::time::interval(ASK_EVERY);
+        while !holds().await {
+            asks.tick().await;
+        }
+    };
+    Ok(tokio::time::timeout(READY_LIMIT, asked).await?)
 }

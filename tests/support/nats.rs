@@ -1,9 +1,11 @@
 //! A nats-server of one test's own: on a free port, with a store folder that goes with it. It can be killed as `kill -9`
 //! does and started again on the same port and folder. Never a server that somebody else started.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
@@ -151,11 +153,15 @@ fn run(folder: &Path, port: Option<u16>) -> Result<(Process, u16)> {
     Ok((process, port.with_context(|| format!("no port in {line:?}"))?))
 }
 
-/// A port that nobody has. Not one of those that the system gives to connections: while the server is killed, one of them
-/// would have it some day, and the server could not start again.
+/// A port that nobody has, and that this process has given to nobody: a server takes its ports some time after. Not one of
+/// those that the system gives to connections: while the server is killed, one of them would have it some day, and the
+/// server could not start again.
 pub(crate) fn free_port() -> Result<u16> {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut ports = std::iter::repeat_with(|| fastrand::u16(10_000..32_000)).take(PORTS_TRIED);
-    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).context("no port is free")
+    ports.find(|port| is_free(port) && given.insert(*port)).context("no port is free")
 }
 
 /// The server's binary.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hydra::backend::nats::{self, Difference, Report, Rights, Skew, Usage};
+use hydra::backend::nats::{self, Copies, Difference, Report, Rights, Skew, Usage};
 use hydra::backend::{HEADERS_BYTES_MAX, VALUE_BYTES_MAX};
 use hydra::config::{self, Config, Storage};
 
@@ -46,6 +46,7 @@ fn judge(report: &Report, config: &config::Nats) -> Vec<Finding> {
     findings.extend(account(&report.account));
     findings.extend(streams(report));
     findings.extend(report.differences.iter().map(difference));
+    findings.extend(report.copies.as_ref().map(copies));
     findings.push(durability(config));
     findings.push(clock(report.skew));
     findings.push(rights(&report.rights));
@@ -122,6 +123,25 @@ fn difference(difference: &Difference) -> Finding {
     Finding::new("drift", Verdict::Warn, finding, cure)
 }
 
+/// Whether another server may go now.
+fn copies(copies: &Copies) -> Finding {
+    let lags = copies.behind.iter().map(|(server, behind)| {
+        let state = if behind.is_away { "is away from" } else { "lags with" };
+        format!("{server} {state} {} of {}", behind.copies, copies.followers)
+    });
+    let wait =
+        "start what does not run, and stop no other server until each answers GET /healthz on its http port with 200";
+    let lags: Vec<String> = lags.collect();
+    if let Some(first) = copies.leaderless.first() {
+        let finding = format!("{} have no leader, so nothing in them is served: {first}", copies.leaderless.len());
+        return Finding::new("copies", Verdict::Fail, [vec![finding], lags].concat().join("; "), wait);
+    }
+    if lags.is_empty() {
+        return Finding::ok("copies", "all up to date: any one server may go");
+    }
+    Finding::new("copies", Verdict::Warn, lags.join("; "), wait)
+}
+
 /// What of it a client can see: `sync_interval` is in the servers' configuration only.
 fn durability(config: &config::Nats) -> Finding {
     let copies = config.replicas;
@@ -167,6 +187,8 @@ fn rights(rights: &Rights) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use hydra::backend::nats::Behind;
+
     use super::*;
 
     #[test]
@@ -194,6 +216,20 @@ mod tests {
         let three = with(3);
         assert!(three.verdict == Verdict::Ok && three.finding.contains("loss of 1"), "{three:?}");
         assert!(three.finding.contains("no client can see"));
+    }
+
+    #[test]
+    fn a_copy_that_lags_is_a_warning_and_a_stream_without_a_leader_an_error() {
+        let mut found = Copies { followers: 6, ..Copies::default() };
+        assert_eq!(copies(&found).verdict, Verdict::Ok);
+        found.behind.insert("nats-1".into(), Behind { copies: 2, is_away: true });
+        let warning = copies(&found);
+        assert!(warning.verdict == Verdict::Warn && warning.finding == "nats-1 is away from 2 of 6", "{warning:?}");
+        found.leaderless.push("hydra_local_B_00 > hydra-e1".into());
+        let error = copies(&found);
+        assert!(
+            error.verdict == Verdict::Fail && error.finding.contains("hydra-e1") && error.cure.contains("/healthz")
+        );
     }
 
     #[test]

@@ -103,6 +103,28 @@ pub(super) struct Cluster {
     /// The name of the one that decides.
     #[serde(default)]
     leader: Option<String>,
+    /// The others.
+    #[serde(default)]
+    pub(super) replicas: Vec<Peer>,
+}
+
+/// A server that follows the leader.
+#[derive(Debug, Deserialize)]
+pub(super) struct Peer {
+    /// Its name.
+    pub(super) name: String,
+    /// It has all that the leader has.
+    pub(super) current: bool,
+    /// The leader does not hear from it.
+    #[serde(default)]
+    pub(super) offline: bool,
+}
+
+impl Cluster {
+    /// Whether somebody decides, as far as the answering server knows.
+    pub(super) fn names_leader(&self) -> bool {
+        self.leader.as_ref().is_some_and(|leader| !leader.is_empty())
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -120,7 +142,8 @@ pub(super) async fn consumer_info(
     stream: &str,
     consumer: &str,
 ) -> Result<Option<ConsumerInfo>, Error> {
-    let is_known = |info: &ConsumerInfo| !session.is_replicated || names_leader(info.cluster.as_ref());
+    let is_known =
+        |info: &ConsumerInfo| !session.is_replicated || info.cluster.as_ref().is_some_and(Cluster::names_leader);
     match ask_leader(session, format!("CONSUMER.INFO.{stream}.{consumer}"), is_known).await {
         Ok(info) => Ok(Some(info)),
         Err(failure) if failure.is(code::CONSUMER_NOT_FOUND) => Ok(None),
@@ -133,7 +156,8 @@ pub(super) async fn consumer_info(
 /// # Errors
 /// [`Failure`].
 pub(super) async fn stream_info(session: &Session, stream: &str) -> Result<StreamInfo, Failure> {
-    let is_known = |info: &StreamInfo| info.config.num_replicas <= 1 || names_leader(info.cluster.as_ref());
+    let is_known =
+        |info: &StreamInfo| info.config.num_replicas <= 1 || info.cluster.as_ref().is_some_and(Cluster::names_leader);
     ask_leader(session, format!("STREAM.INFO.{stream}"), is_known).await
 }
 
@@ -151,10 +175,6 @@ async fn ask_leader<V: DeserializeOwned>(
         tokio::time::sleep(PAUSE * number).await;
     }
     Err(Failure::Unanswered(no_leader(&what)))
-}
-
-fn names_leader(cluster: Option<&Cluster>) -> bool {
-    cluster.is_some_and(|cluster| cluster.leader.as_ref().is_some_and(|leader| !leader.is_empty()))
 }
 
 /// The same of an answer that the client has read.
@@ -249,7 +269,10 @@ mod tests {
 
     #[test]
     fn an_answer_without_a_leader_is_told_apart() {
-        let read = |text: &str| names_leader(serde_json::from_str::<ConsumerInfo>(text).unwrap().cluster.as_ref());
+        let read = |text: &str| {
+            let info: ConsumerInfo = serde_json::from_str(text).unwrap();
+            info.cluster.as_ref().is_some_and(Cluster::names_leader)
+        };
         let info = |cluster: &str| {
             let nothing = r#"{"consumer_seq":0,"stream_seq":0}"#;
             format!(r#"{{"delivered":{nothing},"ack_floor":{nothing}{cluster}}}"#)

@@ -8,13 +8,15 @@ use std::time::Duration;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::account::Account;
 use async_nats::{Client, Event, HeaderMap, ServerError};
+use futures_util::future::join_all;
 use tokio::sync::Notify;
 
 use super::api::{StreamInfo, ask};
+use super::copies::Copies;
 use super::error::{OpenError, code};
 use super::names::{Names, TableName};
 use super::provision::{self, Difference};
-use super::{connect, headers, map, open};
+use super::{connect, copies, headers, map, open};
 use crate::clock::{Clock, Time};
 use crate::config;
 use crate::guard::lock;
@@ -47,6 +49,8 @@ pub struct Report {
     pub differences: Vec<Difference>,
     /// Streams of ours that carry something else, as text.
     pub foreign: Vec<String>,
+    /// How the copies on other servers stand; none where there is one server, or nothing is there yet.
+    pub copies: Option<Copies>,
     /// The server's time less this machine's; none while there is no stream to ask about.
     pub skew: Option<Skew>,
     /// What a host must be allowed to.
@@ -111,19 +115,32 @@ pub async fn inspect(config: &config::Nats, store: &config::Store) -> Result<Rep
         missing: Vec::new(),
         differences: Vec::new(),
         foreign: Vec::new(),
+        copies: None,
         skew: skew(&jetstream, &names).await,
         rights: rights(&client, config, &names, &complaints).await,
     };
     let mut wanted = provision::wanted(&names, config, store, report.buckets.unwrap_or(store.buckets));
     wanted.push(provision::registry(&names, config));
-    for wanted in wanted {
-        match provision::look(&jetstream, &wanted.name).await? {
-            None => report.missing.push(wanted.name),
-            Some(found) => match provision::compare(&wanted, &found) {
-                Ok(differences) => report.differences.extend(differences),
-                Err(error) => report.foreign.push(error.to_string()),
-            },
+    let looked = join_all(wanted.iter().map(|wanted| provision::look(&jetstream, &wanted.name))).await;
+    let is_silent = looked.iter().all(Result::is_err);
+    let mut replicated = Vec::new();
+    for (wanted, found) in wanted.into_iter().zip(looked) {
+        match found {
+            Ok(None) => report.missing.push(wanted.name),
+            Ok(Some(found)) => {
+                match provision::compare(&wanted, &found) {
+                    Ok(differences) => report.differences.extend(differences),
+                    Err(error) => report.foreign.push(error.to_string()),
+                }
+                replicated.extend((found.num_replicas > 1).then_some(found.name));
+            }
+            Err(error) if is_silent => return Err(error),
+            // One that does not answer while others do has lost its leader.
+            Err(_) => replicated.push(wanted.name),
         }
+    }
+    if !replicated.is_empty() {
+        report.copies = Some(copies::look(&jetstream, &replicated).await);
     }
     Ok(report)
 }
@@ -216,7 +233,7 @@ async fn rights(client: &Client, config: &config::Nats, names: &Names, complaint
         let request = async_nats::Request::new().headers(never).timeout(Some(ANSWER_LIMIT));
         client.send_request(probe.clone(), request)
     });
-    futures_util::future::join_all(probes).await;
+    join_all(probes).await;
     let _ = tokio::time::timeout(COMPLAINT_LIMIT, complaints.heard.notified()).await;
     let denied = |what: &'static str, subjects: &[(String, String)]| {
         let denied = subjects.iter().filter(|(_, probe)| complaints.is_about(probe));

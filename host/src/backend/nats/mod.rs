@@ -2,7 +2,8 @@
 //!
 //! - `open`: connects, refuses servers that lack something, makes what is missing, puts the store together and ends it.
 //!   `connect`: the connection and its credentials. `map`: how the slots are divided. `provision`: which streams
-//!   there must be, and how they differ. `session`: what everything below shares. `inspect`: looks all of it over from outside, for `hydra doctor`.
+//!   there must be, and how they differ. `session`: what everything below shares. `inspect`: looks all of it over from outside, for `hydra doctor`,
+//!   with `copies` where there are several servers.
 //! - `names`: every subject, stream, table, key and consumer; nothing else puts one together.
 //! - `log`: the seam's `Log`. `inbox` opens a bucket, `feed` pulls its messages, `history` reads older ones, `stored` says
 //!   what a stored message is, `notices` tells and follows, `interest` knows what is followed anywhere, `time` knows the servers' time, `api` asks them. `table` (with
@@ -17,6 +18,7 @@ mod api;
 mod blobs;
 mod calls;
 mod connect;
+mod copies;
 mod error;
 mod feed;
 mod foreign;
@@ -40,6 +42,7 @@ mod table;
 mod time;
 mod watch;
 
+pub use copies::{Behind, Copies};
 pub use error::OpenError;
 pub use inspect::{Report, Rights, Skew, Usage, inspect};
 pub use open::{Nats, exists, open, open_with_window};
