@@ -7,6 +7,8 @@
 
 #[path = "support/closure.rs"]
 mod closure;
+#[path = "support/native.rs"]
+mod native;
 
 use std::hint::black_box;
 

@@ -10,7 +10,7 @@ use hydra::record;
 use hydra::timer::{Missed, Pending, When};
 use hydra::wasm::{Handled, Input};
 use hydra_tests::nats::NatsServer;
-use hydra_tests::scripted::{Rig, Scripted, actor, ask, broken, ok, reply, reply_to, request, sending};
+use hydra_tests::scripted::{Rig, Scripted, actor, ask, ok, reply, reply_to, request, sending};
 
 use crate::moving::{END, folder_store, server_store, until};
 use crate::world::{export, import};
@@ -43,7 +43,7 @@ fn begin(input: &Input<'_>) -> Handled {
     asked.awaited = Some(Awaited { token, due });
     let state = StateChange::Set(Bytes::new());
     let effects = Effects { state, sends: vec![asked], waits: Some(waits), ..Effects::default() };
-    Handled { result: Ok(Outcome::Done), effects, reusable: true, ..Handled::fault(broken()) }
+    Handled::native(Ok((Outcome::Done, effects)))
 }
 
 fn rig_on(backend: Backend) -> Rig {

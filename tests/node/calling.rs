@@ -15,7 +15,7 @@ use hydra::node::Node;
 use hydra::timer::Pending;
 use hydra::wasm::{Handled, Input};
 use hydra_tests::origin::{Origin, Reply, Seen, answer, with_header};
-use hydra_tests::scripted::{Rig, Scripted, actor, ask, broken, reply, reply_to, request, sending};
+use hydra_tests::scripted::{Rig, Scripted, actor, ask, reply, reply_to, request, sending};
 
 /// How long a call of these tests may take, all tries together.
 const WITHIN: Duration = Duration::from_secs(20);
@@ -57,7 +57,7 @@ fn call(input: &Input<'_>, method: &str, body: &str) -> Handled {
     let awaited = Some(Awaited { token, due });
     let send = hydra::effects::Send { awaited, headers, ..sending(&to, method, words.next().unwrap_or("").to_owned()) };
     let effects = Effects { state: StateChange::Delete, sends: vec![send], waits: Some(waits), ..Effects::default() };
-    Handled { result: Ok(Outcome::Done), effects, reusable: true, ..Handled::fault(broken()) }
+    Handled::native(Ok((Outcome::Done, effects)))
 }
 
 /// A rig whose kind `caller` may call the endpoint `out`, which is where the server is.

@@ -23,7 +23,7 @@ fn peer() -> Arc<Scripted> {
 
 fn done(state: StateChange, outcome: Outcome, effects: Effects) -> Handled {
     let effects = Effects { state, ..effects };
-    Handled { result: Ok(outcome), effects, reusable: true, ..Handled::fault(broken()) }
+    Handled::native(Ok((outcome, effects)))
 }
 
 /// A turn that makes a request with this memo.

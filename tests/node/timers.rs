@@ -56,7 +56,7 @@ fn handle(input: &Input<'_>) -> Handled {
     }
     let state = StateChange::Set(input.state.clone().unwrap_or_default());
     let effects = Effects { state, waits: Some(waits), ..Effects::default() };
-    Handled { result: Ok(Outcome::Done), effects, reusable: true, ..Handled::fault(hydra_tests::scripted::broken()) }
+    Handled::native(Ok((Outcome::Done, effects)))
 }
 
 fn rig() -> Rig {

@@ -138,3 +138,18 @@ fn who_takes_no_part_is_played_by_the_first_rule_that_takes_the_message() {
     assert!(report.passed, "{report:#?}");
     assert!(report.runs > 5, "crashes around the commits of both: {report:?}");
 }
+
+#[test]
+fn a_stand_in_takes_only_what_the_real_way_out_would() {
+    let all = "[[stand-in]]\nto = \"sys-http/b\"\nanswer = { status = \"done\" }\n";
+    let outcome = |grants: &str, reason: &str| {
+        let letters = format!("[[step]]\ndead-letters = {{ count = 1, reason = \"{reason}\" }}\n");
+        let text = [all, &steps(&["send go"]), &letters].concat();
+        play_with(&text, &[component("test", &forwarding("sys-http", 1), grants)], &Options::default())
+    };
+    let grants = ["[grants]\nsend = [\"sys-http\"]", "[grants]\nsend = [\"sys-http\"]\nhttp = [\"b\"]"];
+    for (grants, reason) in grants.into_iter().zip(["not-granted", "bad-method"]) {
+        let report = outcome(grants, reason);
+        assert!(report.passed, "{reason}: {report:#?}");
+    }
+}

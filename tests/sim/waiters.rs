@@ -10,7 +10,7 @@ use hydra::effects::{Awaited, Effects, Ending, Fault, Later, Outcome, Payload, S
 use hydra::message::{Headers, Problem};
 use hydra::timer::{Missed, Pending, Waits, When};
 use hydra::wasm::{Handled, Input};
-use hydra_tests::scripted::{actor, broken, sending};
+use hydra_tests::scripted::{actor, sending};
 use serde::{Deserialize, Serialize};
 
 use super::guests::Told;
@@ -91,7 +91,7 @@ pub(crate) fn handle(input: &Input<'_>, told: &mut Told) -> Option<Handled> {
         _ => return None,
     };
     effects.state = StateChange::Set(serde_json::to_vec(told).expect("a state").into());
-    Some(Handled { result: Ok(outcome), effects, reusable: true, ..Handled::fault(broken()) })
+    Some(Handled::native(Ok((outcome, effects))))
 }
 
 fn payload(text: &str) -> Payload {

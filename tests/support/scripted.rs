@@ -73,7 +73,7 @@ impl Instance for Scripted {
 /// A turn that succeeds.
 pub fn ok(outcome: Outcome, state: StateChange, sends: Vec<Sending>) -> Handled {
     let effects = Effects { state, sends, ..Effects::default() };
-    Handled { result: Ok(outcome), effects, reusable: true, ..Handled::fault(broken()) }
+    Handled::native(Ok((outcome, effects)))
 }
 
 /// A turn that replies with these bytes.

@@ -2,7 +2,6 @@
 //! Unlike the tests' scripted handler it lets nobody else run in between.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use hydra::digest::Digest;
@@ -48,14 +47,6 @@ impl Handler for Native {
 #[async_trait]
 impl Instance for Running {
     async fn handle(&mut self, input: Input<'_>) -> Handled {
-        let (outcome, effects) = (self.0)(&input);
-        Handled {
-            result: Ok(outcome),
-            effects,
-            logs: Vec::new(),
-            log_lines_dropped: 0,
-            cpu: Duration::ZERO,
-            reusable: true,
-        }
+        Handled::native(Ok((self.0)(&input)))
     }
 }

@@ -93,12 +93,7 @@ impl Instance for Lane {
 /// The end of a lane's turn. A lane keeps nothing: what is left of it goes with its last message.
 pub(super) fn ended(done: Result<Payload, Fault>) -> Handled {
     let effects = Effects { state: StateChange::Delete, ..Effects::default() };
-    match done {
-        Ok(payload) => {
-            Handled { result: Ok(Outcome::Reply(payload)), effects, reusable: true, ..Handled::fault(host("idle", "")) }
-        }
-        Err(fault) => Handled { reusable: true, ..Handled::fault(fault) },
-    }
+    Handled::native(done.map(|payload| (Outcome::Reply(payload), effects)))
 }
 
 impl Shared {

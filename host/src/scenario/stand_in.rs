@@ -99,11 +99,9 @@ impl Handler for PlayedKind {
 #[async_trait]
 impl Instance for PlayedInstance {
     async fn handle(&mut self, input: Input<'_>) -> Handled {
-        let said = self.0.says(input.message);
-        let nothing = Handled::fault(Fault::Refuse(Problem::new("", "")));
         // It keeps nothing: what is left of it goes with its last message.
         let effects = Effects { state: StateChange::Delete, ..Effects::default() };
-        Handled { result: said, effects, reusable: true, ..nothing }
+        Handled::native(self.0.says(input.message).map(|outcome| (outcome, effects)))
     }
 }
 

@@ -100,7 +100,7 @@ struct Awake {
 impl Instance for Awake {
     async fn handle(&mut self, input: Input<'_>) -> Handled {
         let subject = input.message.subject.as_str().strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix(':'));
-        let done = match (subject, &self.binding) {
+        Handled::native(match (subject, &self.binding) {
             (Some(PULL), Some(binding)) => self.pull(binding, &input).await,
             (Some(PULL), None) => Ok((Outcome::Done, Effects::default())),
             (Some(MISFIT), Some(binding)) => mapping::map_misfit(binding, input.message)
@@ -111,17 +111,8 @@ impl Instance for Awake {
                 Err(Fault::Fail(Problem::new("no-source", text)))
             }
             _ => Err(Fault::Fail(Problem::new("unknown-subject", "a source is asked by its host only"))),
-        };
-        match done {
-            Ok((outcome, effects)) => Handled { result: Ok(outcome), effects, reusable: true, ..idle() },
-            Err(fault) => Handled { reusable: true, ..Handled::fault(fault) },
-        }
+        })
     }
-}
-
-/// All of a turn but what it was about.
-fn idle() -> Handled {
-    Handled::fault(Fault::Host(Problem::new("idle", "")))
 }
 
 impl Awake {

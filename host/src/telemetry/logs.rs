@@ -56,9 +56,9 @@ pub fn start(settings: &Telemetry, host: &str, color: bool) -> Result<Exports, E
     let mut layers = vec![lines.with_filter(wanted(&settings.log)?).boxed()];
     let exports = Exports::start(settings, host)?;
     if let Some(lines) = &exports.lines {
-        let is_exporting = filter_fn(|of| !is_exporting(of.target())).with_max_level_hint(Level::TRACE);
-        layers
-            .push(OpenTelemetryTracingBridge::new(lines).with_filter(wanted(&settings.log)?.and(is_exporting)).boxed());
+        let is_others = filter_fn(|of| !is_exporting(of.target())).with_max_level_hint(Level::TRACE);
+        let wanted = wanted(&settings.log)?.and(is_others);
+        layers.push(OpenTelemetryTracingBridge::new(lines).with_filter(wanted).boxed());
     }
     layers.extend(exports.spans.as_ref().map(of_spans));
     let started = tracing_subscriber::registry().with(layers).try_init();

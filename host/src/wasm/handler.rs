@@ -86,16 +86,20 @@ pub struct Handled {
 }
 
 impl Handled {
+    /// A turn of a handler without a sandbox: nothing is logged or measured, and the instance goes on however it ended.
+    #[must_use]
+    pub fn native(done: Result<(Outcome, Effects), Fault>) -> Self {
+        let (result, effects) = match done {
+            Ok((outcome, effects)) => (Ok(outcome), effects),
+            Err(fault) => (Err(fault), Effects::default()),
+        };
+        let (logs, log_lines_dropped, cpu) = (Vec::new(), 0, Duration::ZERO);
+        Self { result, effects, logs, log_lines_dropped, cpu, reusable: true }
+    }
+
     /// A turn that failed before the guest asked for anything.
     #[must_use]
     pub fn fault(fault: Fault) -> Self {
-        Self {
-            result: Err(fault),
-            effects: Effects::default(),
-            logs: Vec::new(),
-            log_lines_dropped: 0,
-            cpu: Duration::ZERO,
-            reusable: false,
-        }
+        Self { reusable: false, ..Self::native(Err(fault)) }
     }
 }

@@ -142,14 +142,19 @@ impl History<'_> {
         }
         let mut page: Vec<Stored> = Vec::new();
         while let Some((before, stored)) = next_of_page(&mut answers).await {
-            // An answer that got lost while the connection broke would look like a message that was never there.
-            if before != page.last().map_or(Seq(0), |last| last.seq) {
+            if !continues(&page, before) {
                 break;
             }
             page.push(stored);
         }
         page
     }
+}
+
+/// Whether the message whose answer names `before` is the page's next. An answer that got lost while the connection broke
+/// would look like a message that was never there.
+fn continues(page: &[Stored], before: Seq) -> bool {
+    before == page.last().map_or(Seq(0), |last| last.seq)
 }
 
 /// The next message of a page, and the position of the one before it on this page, 0 for the first. None: its end, or it
@@ -186,4 +191,20 @@ pub(super) async fn is_complete(session: &Session, stream: &str, since: Time) ->
 
 fn unreadable(stream: &str) -> Error {
     Error::Unavailable { reason: format!("the server's answer about the stream {stream} cannot be read") }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::clock::Time;
+
+    #[test]
+    fn a_page_ends_where_an_answer_is_missing() {
+        let at = |seq| Stored { subject: "s".into(), seq: Seq(seq), time: Time(0), headers: None, body: Bytes::new() };
+        let page = [at(4), at(9)];
+        assert!(continues(&[], Seq(0)) && continues(&page, Seq(9)));
+        assert!(!continues(&[], Seq(4)) && !continues(&page, Seq(0)) && !continues(&page, Seq(11)));
+    }
 }
