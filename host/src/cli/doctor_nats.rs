@@ -125,21 +125,20 @@ fn difference(difference: &Difference) -> Finding {
 
 /// Whether another server may go now.
 fn copies(copies: &Copies) -> Finding {
-    let lags = copies.behind.iter().map(|(server, behind)| {
-        let state = if behind.is_away { "is away from" } else { "lags with" };
-        format!("{server} {state} {} of {}", behind.copies, copies.followers)
-    });
+    let lags: Vec<String> =
+        copies.behind.iter().map(|(server, behind)| format!("{server} is away or behind with {behind}")).collect();
+    let lags = format!("of {} copies {}", copies.followers, lags.join(", "));
     let wait =
         "start what does not run, and stop no other server until each answers GET /healthz on its http port with 200";
-    let lags: Vec<String> = lags.collect();
     if let Some(first) = copies.leaderless.first() {
-        let finding = format!("{} have no leader, so nothing in them is served: {first}", copies.leaderless.len());
-        return Finding::new("copies", Verdict::Fail, [vec![finding], lags].concat().join("; "), wait);
+        let finding = format!("{} without a leader, so nothing in them is served: {first}", copies.leaderless.len());
+        let finding = if copies.behind.is_empty() { finding } else { format!("{finding}; {lags}") };
+        return Finding::new("copies", Verdict::Fail, finding, wait);
     }
-    if lags.is_empty() {
+    if copies.behind.is_empty() {
         return Finding::ok("copies", "all up to date: any one server may go");
     }
-    Finding::new("copies", Verdict::Warn, lags.join("; "), wait)
+    Finding::new("copies", Verdict::Warn, lags, wait)
 }
 
 /// What of it a client can see: `sync_interval` is in the servers' configuration only.
@@ -187,8 +186,6 @@ fn rights(rights: &Rights) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use hydra::backend::nats::Behind;
-
     use super::*;
 
     #[test]
@@ -222,9 +219,12 @@ mod tests {
     fn a_copy_that_lags_is_a_warning_and_a_stream_without_a_leader_an_error() {
         let mut found = Copies { followers: 6, ..Copies::default() };
         assert_eq!(copies(&found).verdict, Verdict::Ok);
-        found.behind.insert("nats-1".into(), Behind { copies: 2, is_away: true });
+        found.behind.insert("nats-1".into(), 2);
         let warning = copies(&found);
-        assert!(warning.verdict == Verdict::Warn && warning.finding == "nats-1 is away from 2 of 6", "{warning:?}");
+        assert!(
+            warning.verdict == Verdict::Warn && warning.finding == "of 6 copies nats-1 is away or behind with 2",
+            "{warning:?}"
+        );
         found.leaderless.push("hydra_local_B_00 > hydra-e1".into());
         let error = copies(&found);
         assert!(

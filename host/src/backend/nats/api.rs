@@ -113,11 +113,8 @@ pub(super) struct Cluster {
 pub(super) struct Peer {
     /// Its name.
     pub(super) name: String,
-    /// It has all that the leader has.
+    /// The leader hears from it, and it has all that the leader has.
     pub(super) current: bool,
-    /// The leader does not hear from it.
-    #[serde(default)]
-    pub(super) offline: bool,
 }
 
 impl Cluster {

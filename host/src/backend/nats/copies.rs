@@ -16,19 +16,10 @@ use super::names::Names;
 pub struct Copies {
     /// How many there are beside the leaders' own.
     pub followers: usize,
-    /// Those that are not up to date, by server.
-    pub behind: BTreeMap<String, Behind>,
+    /// How many of them are not up to date, by server. One that died is missed within 10 s.
+    pub behind: BTreeMap<String, usize>,
     /// Streams and consumers without a leader: nothing in them is served.
     pub leaderless: Vec<String>,
-}
-
-/// What one server still has to catch up with.
-#[derive(Debug, Default)]
-pub struct Behind {
-    /// How many streams and consumers.
-    pub copies: usize,
-    /// It does not answer the others.
-    pub is_away: bool,
 }
 
 /// What the server says of a stream or a consumer.
@@ -71,10 +62,8 @@ impl Copies {
             return self.leaderless.push(name);
         };
         self.followers += cluster.replicas.len();
-        for peer in cluster.replicas.into_iter().filter(|peer| peer.offline || !peer.current) {
-            let behind = self.behind.entry(peer.name).or_default();
-            behind.copies += 1;
-            behind.is_away |= peer.offline;
+        for peer in cluster.replicas.into_iter().filter(|peer| !peer.current) {
+            *self.behind.entry(peer.name).or_default() += 1;
         }
     }
 }
@@ -90,14 +79,12 @@ mod tests {
     #[test]
     fn servers_that_are_behind_are_counted_by_name_and_what_has_no_leader_is_told() {
         let mut copies = Copies::default();
-        let peers = r#"{"name":"b","current":true},{"name":"c","current":false,"offline":true,"lag":3}"#;
+        let peers = r#"{"name":"b","current":true},{"name":"c","current":false,"lag":3}"#;
         copies.note("S".into(), info(&format!(r#"{{"cluster":{{"leader":"a","replicas":[{peers}]}}}}"#)));
         copies.note("T".into(), info(r#"{"cluster":{"leader":"c","replicas":[{"name":"b","current":false}]}}"#));
         copies.note("U".into(), info(r#"{"cluster":{"leader":""}}"#));
         copies.note("V".into(), info("{}"));
-        let behind: Vec<(&str, usize, bool)> =
-            copies.behind.iter().map(|(name, behind)| (name.as_str(), behind.copies, behind.is_away)).collect();
-        assert_eq!(behind, [("b", 1, false), ("c", 1, true)]);
+        assert_eq!(copies.behind, BTreeMap::from([("b".to_owned(), 1), ("c".to_owned(), 1)]));
         assert_eq!((copies.followers, copies.leaderless), (3, vec!["U".to_owned(), "V".to_owned()]));
     }
 }

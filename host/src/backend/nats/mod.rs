@@ -42,7 +42,7 @@ mod table;
 mod time;
 mod watch;
 
-pub use copies::{Behind, Copies};
+pub use copies::Copies;
 pub use error::OpenError;
 pub use inspect::{Report, Rights, Skew, Usage, inspect};
 pub use open::{Nats, exists, open, open_with_window};
