@@ -2,7 +2,7 @@
 //! what makes it exactly once: the actor's record by compare-and-swap before the append, one turn at a time for each actor.
 //! Both on the host's own client, without routing, handlers, limits or events.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesOrdered, FuturesUnordered, StreamExt as _};
 use hydra::backend::nats::Nats;
 use hydra::backend::{Backend, Delivery, Expect, Inbox, NewMessage, Put};
+use hydra::config::Config;
 use hydra::id::{ActorId, BucketId, Cursor, Epoch, Revision, Seq};
 use hydra::names::MessageId;
 use hydra::outbox::Entry;
@@ -101,7 +102,7 @@ fn following(delivery: &Delivery, load: Load) -> Option<NewMessage> {
 /// What one actor has in memory.
 #[derive(Default)]
 struct Mailbox {
-    waiting: Vec<Delivery>,
+    waiting: VecDeque<Delivery>,
     revision: Option<Revision>,
     busy: bool,
 }
@@ -109,6 +110,8 @@ struct Mailbox {
 async fn take_turns(backend: Backend, bucket: BucketId, mut inbox: Box<dyn Inbox>, load: Load, course: Arc<Course>) {
     let (mut mailboxes, mut turns) = (HashMap::<ActorId, Mailbox>::new(), FuturesUnordered::new());
     let (mut unfinished, mut last, mut since_ack) = (BTreeSet::new(), Seq(0), 0);
+    // As many as a host commits together.
+    let most = Config::default().node.activation_messages_max;
     loop {
         let mut touched = Vec::new();
         // Dropping a wait is safe: `next` loses nothing, and turns go on when they are looked at again.
@@ -131,7 +134,7 @@ async fn take_turns(backend: Backend, bucket: BucketId, mut inbox: Box<dyn Inbox
                     last = delivery.seq;
                     unfinished.insert(last);
                     touched.push(delivery.to.clone());
-                    mailboxes.entry(delivery.to.clone()).or_default().waiting.push(delivery);
+                    mailboxes.entry(delivery.to.clone()).or_default().waiting.push_back(delivery);
                 }
             }
         }
@@ -143,7 +146,8 @@ async fn take_turns(backend: Backend, bucket: BucketId, mut inbox: Box<dyn Inbox
             let mailbox = mailboxes.entry(actor.clone()).or_default();
             if !mailbox.busy && !mailbox.waiting.is_empty() {
                 mailbox.busy = true;
-                let batch = std::mem::take(&mut mailbox.waiting);
+                let count = mailbox.waiting.len().min(most);
+                let batch = mailbox.waiting.drain(..count).collect();
                 turns.push(take_turn(backend.clone(), bucket, actor, mailbox.revision, batch, load));
             }
         }
