@@ -18,7 +18,7 @@ pub(crate) fn findings(folder: &Path, urls: &str, flags: &[&str]) -> Result<Vec<
     Ok(all.into_iter().filter(|one| one["what"] != "host").collect())
 }
 
-fn of(server: &NatsServer, flags: &[&str]) -> Result<Vec<Value>> {
+fn findings_of(server: &NatsServer, flags: &[&str]) -> Result<Vec<Value>> {
     findings(server.folder(), &server.url(), flags)
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn says(finding: &Value, verdict: &str, parts: &[&str]) -> Result<()>
 #[tokio::test]
 async fn a_right_server_is_found_right_and_nothing_is_made_there() -> Result<()> {
     let server = NatsServer::start()?;
-    let found = of(&server, &[])?;
+    let found = findings_of(&server, &[])?;
     ensure!(found.iter().all(|one| one["verdict"] != "fail"), "{found:#?}");
     says(one(&found, "streams")?, "ok", &["not there yet"])?;
     says(one(&found, "durability")?, "warn", &["one copy", "sync_interval", "no client can see"])?;
@@ -52,7 +52,7 @@ async fn a_running_system_is_found_with_its_clock_and_looked_at_without_a_trace(
     open_with(&settings(&server)).await?.close().await;
     let jetstream = async_nats::jetstream::new(async_nats::connect(server.url()).await?);
     let before = jetstream.get_stream("hydra_local_B_00").await?.cached_info().state.last_sequence;
-    let found = of(&server, &[])?;
+    let found = findings_of(&server, &[])?;
     says(one(&found, "streams")?, "ok", &["2 buckets"])?;
     says(one(&found, "clock")?, "ok", &["the server's clock is 0."])?;
     for stream in ["hydra_local_B_00", "KV_hydra_local_actors", "KV_hydra_local_liveness", "OBJ_hydra_components"] {
@@ -71,7 +71,7 @@ async fn drift_and_what_is_missing_are_told_with_their_cures() -> Result<()> {
     config.max_messages = 1_000;
     jetstream.update_stream(config).await?;
     jetstream.delete_stream("hydra_local_DLQ").await?;
-    let found = of(&server, &[])?;
+    let found = findings_of(&server, &[])?;
     says(one(&found, "drift")?, "warn", &["hydra_local_B_01", "max_msgs is 1000", "lost", "nats stream edit"])?;
     says(one(&found, "streams")?, "fail", &["hydra_local_DLQ", "restore"])
 }
@@ -79,7 +79,7 @@ async fn drift_and_what_is_missing_are_told_with_their_cures() -> Result<()> {
 #[tokio::test]
 async fn a_server_that_takes_too_little_at_once_fails() -> Result<()> {
     let server = NatsServer::start_with("jetstream: enabled\nmax_payload: 256KB")?;
-    says(one(&of(&server, &[])?, "payload")?, "fail", &["max_payload", "2MB"])
+    says(one(&findings_of(&server, &[])?, "payload")?, "fail", &["max_payload", "2MB"])
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn denied_rights_are_told_with_all_that_a_host_needs() -> Result<()> {
     let user = format!("{{ user: hydra, password: password, permissions: {{ {allowed} }} }}");
     let server = NatsServer::start_with(&format!("jetstream: enabled\nauthorization {{ users: [ {user} ] }}"))?;
     std::fs::write(server.folder().join("hydra.toml"), "[nats]\nuser = \"hydra\"\npassword = \"password\"\n")?;
-    let found = of(&server, &["--config", "hydra.toml"])?;
+    let found = findings_of(&server, &["--config", "hydra.toml"])?;
     let denied = ["publish $O.hydra_components.C.>", "publish $O.hydra_components.M.>", "subscribe hydra.local.>"];
     let rights = one(&found, "rights")?;
     says(rights, "fail", &denied)?;
@@ -99,5 +99,5 @@ async fn denied_rights_are_told_with_all_that_a_host_needs() -> Result<()> {
 #[tokio::test]
 async fn a_server_that_cannot_be_used_is_one_finding_with_its_cure() -> Result<()> {
     let server = NatsServer::start_with("max_payload: 2MB")?;
-    says(one(&of(&server, &[])?, "nats")?, "fail", &["no JetStream", "nats-server -js"])
+    says(one(&findings_of(&server, &[])?, "nats")?, "fail", &["no JetStream", "nats-server -js"])
 }

@@ -8,7 +8,8 @@ use async_nats::jetstream::Context;
 use futures_util::future::join_all;
 use serde::Deserialize;
 
-use super::api::{Cluster, ConsumerNames, Nothing, ask};
+use super::api::{Cluster, ConsumerNames, Failure, Nothing, ask};
+use super::error::code;
 use super::names::Names;
 
 /// How the copies on several servers stand.
@@ -31,34 +32,34 @@ struct Info {
 /// Looks at these streams, and at our consumers in them.
 pub(super) async fn look(jetstream: &Context, streams: &[String]) -> Copies {
     let mut copies = Copies::default();
-    for (name, cluster) in
-        join_all(streams.iter().map(|stream| clusters(jetstream, stream))).await.into_iter().flatten()
-    {
-        copies.note(name, cluster);
+    let told = join_all(streams.iter().map(|stream| ask_all(jetstream, stream))).await;
+    for (name, info) in told.into_iter().flatten() {
+        copies.note(name, info);
     }
     copies
 }
 
-/// A stream and its consumers by name. None: it did not say.
-async fn clusters(jetstream: &Context, stream: &str) -> Vec<(String, Option<Cluster>)> {
-    let info = cluster(jetstream, format!("STREAM.INFO.{stream}")).await;
+/// What is said of a stream and its consumers, by name.
+async fn ask_all(jetstream: &Context, stream: &str) -> Vec<(String, Result<Info, Failure>)> {
+    let info = ask(jetstream, format!("STREAM.INFO.{stream}"), &Nothing {}).await;
     let listed = ask::<ConsumerNames>(jetstream, format!("CONSUMER.NAMES.{stream}"), &Nothing {}).await;
     let names = listed.ok().and_then(|names| names.consumers).unwrap_or_default();
     let consumers = names.iter().filter(|name| Names::consumer_epoch(name).is_some()).map(async |name| {
-        (format!("{stream} > {name}"), cluster(jetstream, format!("CONSUMER.INFO.{stream}.{name}")).await)
+        let info = ask(jetstream, format!("CONSUMER.INFO.{stream}.{name}"), &Nothing {}).await;
+        (format!("{stream} > {name}"), info)
     });
     let mut all = join_all(consumers).await;
     all.push((stream.into(), info));
     all
 }
 
-async fn cluster(jetstream: &Context, what: String) -> Option<Cluster> {
-    ask::<Info>(jetstream, what, &Nothing {}).await.ok()?.cluster
-}
-
 impl Copies {
-    fn note(&mut self, name: String, cluster: Option<Cluster>) {
-        let Some(cluster) = cluster.filter(Cluster::names_leader) else {
+    fn note(&mut self, name: String, info: Result<Info, Failure>) {
+        // A later owner of the bucket has deleted it since its name was read.
+        if info.as_ref().is_err_and(|failure| failure.is(code::CONSUMER_NOT_FOUND)) {
+            return;
+        }
+        let Some(cluster) = info.ok().and_then(|info| info.cluster).filter(Cluster::names_leader) else {
             return self.leaderless.push(name);
         };
         self.followers += cluster.replicas.len();
@@ -72,8 +73,12 @@ impl Copies {
 mod tests {
     use super::*;
 
-    fn info(text: &str) -> Option<Cluster> {
-        serde_json::from_str::<Info>(text).unwrap().cluster
+    fn info(text: &str) -> Result<Info, Failure> {
+        Ok(serde_json::from_str(text).unwrap())
+    }
+
+    fn refused(code: u16) -> Result<Info, Failure> {
+        Err(Failure::Refused { what: String::new(), code, text: String::new() })
     }
 
     #[test]
@@ -84,7 +89,9 @@ mod tests {
         copies.note("T".into(), info(r#"{"cluster":{"leader":"c","replicas":[{"name":"b","current":false}]}}"#));
         copies.note("U".into(), info(r#"{"cluster":{"leader":""}}"#));
         copies.note("V".into(), info("{}"));
+        copies.note("W".into(), refused(10_008));
+        copies.note("gone".into(), refused(code::CONSUMER_NOT_FOUND));
         assert_eq!(copies.behind, BTreeMap::from([("b".to_owned(), 1), ("c".to_owned(), 1)]));
-        assert_eq!((copies.followers, copies.leaderless), (3, vec!["U".to_owned(), "V".to_owned()]));
+        assert_eq!((copies.followers, copies.leaderless), (3, ["U", "V", "W"].map(str::to_owned).to_vec()));
     }
 }

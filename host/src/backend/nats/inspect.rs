@@ -122,7 +122,7 @@ pub async fn inspect(config: &config::Nats, store: &config::Store) -> Result<Rep
     let mut wanted = provision::wanted(&names, config, store, report.buckets.unwrap_or(store.buckets));
     wanted.push(provision::registry(&names, config));
     let looked = join_all(wanted.iter().map(|wanted| provision::look(&jetstream, &wanted.name))).await;
-    let is_silent = looked.iter().all(Result::is_err);
+    let is_replicated = looked.iter().flatten().flatten().any(|found| found.num_replicas > 1);
     let mut replicated = Vec::new();
     for (wanted, found) in wanted.into_iter().zip(looked) {
         match found {
@@ -134,9 +134,9 @@ pub async fn inspect(config: &config::Nats, store: &config::Store) -> Result<Rep
                 }
                 replicated.extend((found.num_replicas > 1).then_some(found.name));
             }
-            Err(error) if is_silent => return Err(error),
-            // One that does not answer while others do has lost its leader.
-            Err(_) => replicated.push(wanted.name),
+            // Where there are copies, one that does not answer has lost its leader.
+            Err(_) if is_replicated => replicated.push(wanted.name),
+            Err(error) => return Err(error),
         }
     }
     if !replicated.is_empty() {
